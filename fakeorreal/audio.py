@@ -1,0 +1,93 @@
+"""Audio in and out: decode, resample, bring to a length, write.
+
+Everything inside the package is float32, mono, in [-1, 1], at a stated rate.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from fakeorreal.errors import FakeOrRealError
+
+SAMPLE_RATE = 16000
+"""Hz; the rate of the Fake-or-Real versions and of everything trained here."""
+
+
+def resample(y, *, sr_from, sr_to):
+    """Band-limited resampling (soxr, high quality).
+
+    Args:
+        y: waveform, float32, shape (n,).
+        sr_from: rate of ``y`` in Hz.
+        sr_to: wanted rate in Hz.
+
+    Returns:
+        float32, shape (round(n * sr_to / sr_from),) give or take one sample.
+    """
+    if sr_from == sr_to:
+        return np.asarray(y, np.float32)
+    return soxr.resample(np.asarray(y, np.float32), sr_from, sr_to)
+
+
+def read(path, *, sr, start=0.0, end=None):
+    """Decode a stretch of a WAV, FLAC, OGG, Opus or MP3 file.
+
+    Args:
+        path: file to read.
+        sr: wanted rate in Hz; the file is resampled to it.
+        start: first second to read.
+        end: last second, or None for the end of the file.
+
+    Returns:
+        float32 mono, shape (n,): the mean of the channels.
+
+    Raises:
+        FakeOrRealError: missing, undecodable, empty or non-finite audio.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FakeOrRealError(f"{path}: no such file. Check the path.")
+    try:
+        with sf.SoundFile(path) as f:
+            rate = f.samplerate
+            f.seek(min(round(start * rate), f.frames))
+            count = -1 if end is None else max(round((end - start) * rate), 0)
+            y = f.read(count, dtype="float32", always_2d=True).mean(axis=1)
+    except (sf.LibsndfileError, RuntimeError) as error:
+        reason = str(error).removeprefix(f"Error opening {str(path)!r}: ")
+        raise FakeOrRealError(
+            f"{path}: cannot be decoded ({reason.rstrip('.')}). Convert it to WAV, FLAC, OGG or MP3."
+        ) from error
+    if not len(y):
+        raise FakeOrRealError(f"{path}: holds no samples between {start:g} s and {end or 'its end'}. Leave it out.")
+    if not np.isfinite(y).all():
+        raise FakeOrRealError(f"{path}: holds samples that are not finite numbers. Export the recording again.")
+    return resample(y, sr_from=rate, sr_to=sr)
+
+
+def fit_length(y, n):
+    """Bring a waveform to exactly ``n`` samples: cut at the end, or repeat from the start.
+
+    Repeating, as the AASIST recipe does, leaves no silence that would tell a short clip from a long one.
+    """
+    if not len(y):
+        raise FakeOrRealError("a waveform of 0 samples cannot be brought to a length. Leave the clip out.")
+    return np.resize(y, n)
+
+
+def write(path, y, *, sr):
+    """Write 16-bit PCM WAV under a temporary name, then rename, so that no half-written file is ever seen."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as f:
+            sf.write(f, np.asarray(y, np.float32), sr, format="WAV", subtype="PCM_16")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
