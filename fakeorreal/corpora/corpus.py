@@ -40,7 +40,14 @@ def make_corpus(rows):
     missing = [c for c in COLUMNS[:5] if c not in table]
     if missing:
         raise FakeOrRealError(f"a corpus needs the columns {', '.join(COLUMNS[:5])}. Missing: {', '.join(missing)}.")
-    defaults = {"speaker": "unknown", "generator": "unknown", "language": "unknown", "start": 0.0, "end": np.nan, "channel": ""}
+    defaults = {
+        "speaker": "unknown",
+        "generator": "unknown",
+        "language": "unknown",
+        "start": 0.0,
+        "end": np.nan,
+        "channel": "",
+    }
     for column, value in defaults.items():
         if column not in table:
             table[column] = value
@@ -49,7 +56,9 @@ def make_corpus(rows):
     if unknown:
         raise FakeOrRealError(f"`split` must be one of {', '.join(SPLITS)}. Received: {', '.join(map(str, unknown))}.")
     if table["clip"].duplicated().any():
-        raise FakeOrRealError(f"clip {table.loc[table['clip'].duplicated(), 'clip'].iloc[0]} is listed twice. Remove one.")
+        raise FakeOrRealError(
+            f"clip {table.loc[table['clip'].duplicated(), 'clip'].iloc[0]} is listed twice. Remove one."
+        )
     table = table[list(COLUMNS)].sort_values("clip", kind="stable").reset_index(drop=True)
     check_no_leak(table)
     return table
@@ -77,6 +86,7 @@ def subsample(corpus, per_class, seed):
     """At most ``per_class`` clips of each label, drawn by whole clips with a seed; order is kept."""
     rng = np.random.default_rng(seed)
     keep = [
-        rng.choice(rows.index, min(per_class, len(rows)), replace=False) for _, rows in corpus.groupby("label", sort=True)
+        rng.choice(rows.index, min(per_class, len(rows)), replace=False)
+        for _, rows in corpus.groupby("label", sort=True)
     ]
     return corpus.loc[np.sort(np.concatenate(keep))].reset_index(drop=True)
