@@ -40,33 +40,41 @@ def read(path, *, sr, start=0.0, end=None):
         path: file to read.
         sr: wanted rate in Hz; the file is resampled to it.
         start: first second to read.
-        end: last second, or None for the end of the file.
+        end: last second, or None or NaN (as in a corpus) for the end of the file.
 
     Returns:
         float32 mono, shape (n,): the mean of the channels.
 
     Raises:
-        FakeOrRealError: missing, undecodable, empty or non-finite audio.
+        FakeOrRealError: missing, undecodable, empty or non-finite audio; a negative start.
     """
     path = Path(path)
+    if start < 0:
+        raise FakeOrRealError(f"`start` must be 0 s or later. Received for {path}: {start:g}.")
+    to_end = end is None or np.isnan(end)
     if not path.is_file():
         raise FakeOrRealError(f"{path}: no such file. Check the path.")
     try:
         with sf.SoundFile(path) as f:
             rate = f.samplerate
-            f.seek(min(round(start * rate), f.frames))
-            count = -1 if end is None else max(round((end - start) * rate), 0)
-            y = f.read(count, dtype="float32", always_2d=True).mean(axis=1)
-    except (sf.LibsndfileError, RuntimeError) as error:
+            first = min(round(start * rate), f.frames)
+            last = f.frames if to_end else first + max(round((end - start) * rate), 0)
+            # A seek in an MP3 silences up to the next quarter second, whose frames lean on earlier ones: read from 0.
+            origin = 0 if f.format == "MP3" else first
+            f.seek(origin)
+            y = f.read(last - origin, dtype="float32", always_2d=True)[first - origin :].mean(axis=1)
+    except (sf.SoundFileError, TypeError, ValueError) as error:  # the last two: headerless .raw, no length stated
         reason = str(error).removeprefix(f"Error opening {str(path)!r}: ")
         raise FakeOrRealError(
             f"{path}: cannot be decoded ({reason.rstrip('.')}). Convert it to WAV, FLAC, OGG or MP3."
         ) from error
-    if not len(y):
-        raise FakeOrRealError(f"{path}: holds no samples between {start:g} s and {end or 'its end'}. Leave it out.")
     if not np.isfinite(y).all():
         raise FakeOrRealError(f"{path}: holds samples that are not finite numbers. Export the recording again.")
-    return resample(y, sr_from=rate, sr_to=sr)
+    y = resample(y, sr_from=rate, sr_to=sr)
+    if not len(y):
+        until = "its end" if to_end else f"{end:g} s"
+        raise FakeOrRealError(f"{path}: holds no samples between {start:g} s and {until}. Leave it out.")
+    return y
 
 
 def fit_length(y, n):
@@ -80,8 +88,19 @@ def fit_length(y, n):
 
 
 def write(path, y, *, sr):
-    """Write 16-bit PCM WAV under a temporary name, then rename, so that no half-written file is ever seen."""
+    """Write 16-bit PCM WAV under a temporary name, then rename, so that no half-written file is ever seen.
+
+    Args:
+        path: file to write; folders are made.
+        y: waveform, shape (n,); what lies beyond [-1, 1] is clipped.
+        sr: rate in Hz.
+
+    Raises:
+        FakeOrRealError: samples that are not finite numbers.
+    """
     path = Path(path)
+    if not np.isfinite(y).all():
+        raise FakeOrRealError(f"{path}: samples that are not finite numbers cannot be written. Check the processing.")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:

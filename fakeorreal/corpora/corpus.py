@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import soundfile as sf
 
 from fakeorreal.errors import FakeOrRealError
 
@@ -34,7 +35,7 @@ def make_corpus(rows):
         DataFrame with ``COLUMNS``, sorted by clip, index 0..n-1.
 
     Raises:
-        FakeOrRealError: missing column, unknown label or split, repeated clip, group in two splits.
+        FakeOrRealError: missing column or value, unknown label or split, repeated clip, group in two splits.
     """
     table = pd.DataFrame(rows).copy()
     missing = [c for c in COLUMNS[:5] if c not in table]
@@ -49,12 +50,19 @@ def make_corpus(rows):
         "channel": "",
     }
     for column, value in defaults.items():
-        if column not in table:
-            table[column] = value
+        given = table[column] if column in table else [np.nan] * len(table)
+        table[column] = [value if pd.isna(v) else v for v in given]
+    empty = [c for c in COLUMNS[:5] if table[c].isna().any()]
+    if empty:
+        raise FakeOrRealError(
+            f"every clip needs a value in {', '.join(COLUMNS[:5])}. Empty in places: {', '.join(empty)}."
+        )
     table["label"] = [_label(value) for value in table["label"]]
     unknown = set(table["split"]) - set(SPLITS)
     if unknown:
-        raise FakeOrRealError(f"`split` must be one of {', '.join(SPLITS)}. Received: {', '.join(map(str, unknown))}.")
+        raise FakeOrRealError(
+            f"`split` must be one of {', '.join(SPLITS)}. Received: {', '.join(sorted(map(str, unknown)))}."
+        )
     if table["clip"].duplicated().any():
         raise FakeOrRealError(
             f"clip {table.loc[table['clip'].duplicated(), 'clip'].iloc[0]} is listed twice. Remove one."
@@ -90,3 +98,34 @@ def subsample(corpus, per_class, seed):
         for _, rows in corpus.groupby("label", sort=True)
     ]
     return corpus.loc[np.sort(np.concatenate(keep))].reset_index(drop=True)
+
+
+def cut_windows(corpus, seconds):
+    """Cut clips into windows that follow each other without overlap.
+
+    A rest shorter than half a window is left off, unless it is all there is. A file whose header cannot be read
+    keeps its one row, so that whoever reads the audio reports it.
+
+    Args:
+        corpus: table of clips.
+        seconds: length of a window.
+
+    Returns:
+        the table with one row per window, clips named ``clip#0``, ``clip#1`` …
+    """
+    rows = []
+    for row in corpus.to_dict("records"):
+        end = _duration(row["path"]) if np.isnan(row["end"]) else row["end"]
+        n = 1 if end is None else max(1, int((end - row["start"]) / seconds + 0.5))
+        for k in range(n):
+            start = row["start"] + k * seconds
+            stop = row["end"] if end is None else min(start + seconds, end)
+            rows.append({**row, "clip": f"{row['clip']}#{k}", "start": start, "end": stop})
+    return pd.DataFrame(rows, columns=corpus.columns)
+
+
+def _duration(path):
+    try:
+        return sf.info(path).duration
+    except (sf.LibsndfileError, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""How fakes are made: text-to-speech engines and copy synthesis."""

@@ -1,0 +1,232 @@
+"""What happens to any clip on its way: codecs, band limits, levels, silence, rooms, noise.
+
+The same functions give both classes of the embedded corpus one channel, simulate re-recording, and augment training.
+Waveforms are float32 mono of shape (n,); lengths are kept unless a function says otherwise.
+"""
+
+import hashlib
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+import soundfile as sf
+from scipy.signal import butter, fftconvolve, firwin2, lfilter, sosfiltfilt, welch
+
+from fakeorreal.audio import resample
+from fakeorreal.errors import FakeOrRealError
+
+SPEECH_LEVEL = -26.0  # dBFS RMS, the nominal active speech level of ITU-T P.56 practice
+_G722_DELAY = 22  # samples at 16 kHz: the two quadrature mirror filters
+
+
+def seeded(key):
+    """A random generator that depends on nothing but the text ``key``."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little"))
+
+
+def g722(y):
+    """Encode and decode with ITU-T G.722 (64 kbit/s, two ADPCM bands) at 16 kHz; the codec's delay is taken out."""
+    encoder = av.CodecContext.create("g722", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 16000, "mono", "s16"
+    encoder.time_base = Fraction(1, 16000)
+    padded = np.pad(np.asarray(y, np.float32), (0, _G722_DELAY + 320))
+    padded = padded[: len(padded) // 2 * 2]
+    frame = av.AudioFrame.from_ndarray(_to_int16(padded)[None], format="s16", layout="mono")
+    frame.sample_rate, frame.pts = 16000, 0
+    packets = [bytes(p) for p in [*encoder.encode(frame), *encoder.encode(None)]]
+    return decode_g722(b"".join(packets))[_G722_DELAY : _G722_DELAY + len(y)]
+
+
+def decode_g722(data):
+    """Decode raw G.722 bytes to float32 at 16 kHz, shape (2 * len(data),)."""
+    with av.open(io.BytesIO(data), format="g722") as container:
+        blocks = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
+    if not blocks:
+        raise FakeOrRealError(f"{len(data)} bytes hold no G.722 audio. Check the file.")
+    return np.concatenate(blocks).astype(np.float32) / 32768
+
+
+def mp3(y, *, sr):
+    """Encode and decode as MPEG layer III at libsndfile's default quality; the length is kept."""
+    buffer = io.BytesIO()
+    sf.write(buffer, np.clip(y, -1, 1), sr, format="MP3")
+    buffer.seek(0)
+    out = sf.read(buffer, dtype="float32")[0]
+    return np.pad(out, (0, max(len(y) - len(out), 0)))[: len(y)]
+
+
+def band_limit(y, *, sr, low, high):
+    """Zero-phase Butterworth band-pass of order 8 from ``low`` to ``high`` Hz; removes DC."""
+    edges = [low, min(high, 0.49 * sr)]
+    return sosfiltfilt(butter(4, edges, "bandpass", fs=sr, output="sos"), y, padlen=min(len(y) - 1, 1000)).astype(
+        np.float32
+    )
+
+
+def telephone(y, *, sr):
+    """Down to 8 kHz and back: what remains is below 4 kHz. Length is kept."""
+    out = resample(resample(y, sr_from=sr, sr_to=8000), sr_from=8000, sr_to=sr)
+    return np.pad(out, (0, max(len(y) - len(out), 0)))[: len(y)]
+
+
+def match_spectrum(y, reference, *, sr):
+    """Filter a clip so that its long-term average spectrum has the broad shape of another's.
+
+    As if both had gone through one microphone and equaliser. The correction is smoothed over an octave, limited to
+    15 dB and applied by a linear-phase filter of 255 taps, so that it cannot reach the fine structure of a voice.
+
+    Args:
+        y: float32, shape (n,).
+        reference: float32, shape (m,).
+        sr: rate of both in Hz.
+
+    Returns:
+        float32, shape (n,).
+    """
+    centres = 100 * 2 ** np.arange(0, np.log2(sr / 200), 1 / 3)
+    bands = []
+    for signal in (y, reference):
+        frequencies, density = welch(signal, sr, nperseg=min(1024, len(signal)))
+        weight = np.exp(-0.5 * (np.log2(np.maximum(frequencies, 1) / centres[:, None]) / 0.4) ** 2)
+        bands.append(10 * np.log10(weight @ density / weight.sum(axis=1) + 1e-12))
+    gain = np.clip(bands[1] - bands[0], -15, 15)
+    gain = np.r_[gain[0], gain, gain[-1]]
+    taps = firwin2(255, np.r_[0, centres, sr / 2], 10 ** (gain / 20), fs=sr)
+    return fftconvolve(y, taps, "same").astype(np.float32)
+
+
+def set_level(y, *, dbfs=SPEECH_LEVEL):
+    """Remove the mean and scale to an RMS level; scaled down further where peaks would clip."""
+    y = np.asarray(y, np.float32) - np.mean(y, dtype=np.float64).astype(np.float32)
+    rms = np.sqrt(np.mean(np.square(y), dtype=np.float64))
+    if rms == 0:
+        return y
+    y = y * np.float32(10 ** (dbfs / 20) / rms)
+    return y * np.float32(min(1.0, 0.99 / np.abs(y).max()))
+
+
+def frame_level(y, *, sr, seconds=0.02):
+    """RMS level in dBFS of frames that follow each other without overlap, shape (n // (seconds * sr),)."""
+    step = round(seconds * sr)
+    blocks = np.asarray(y[: len(y) // step * step], float).reshape(-1, step)
+    return 10 * np.log10(np.mean(blocks**2, axis=1) + 1e-12)
+
+
+def remove_silence(y, *, sr, below=35.0, keep=0.1):
+    """Shorten pauses and trim the ends, as the '_silence' step of for-norm does.
+
+    Args:
+        y: float32, shape (n,).
+        sr: rate in Hz.
+        below: dB below the 95th percentile of frame levels that count as silence.
+        keep: seconds of silence left on each side of speech; the ends of the clip keep none.
+
+    Returns:
+        float32, at most n samples; empty where nothing is louder than the threshold.
+    """
+    step = round(0.02 * sr)
+    level = frame_level(y, sr=sr)
+    if not len(level) or level.max() < -90:
+        return np.zeros(0, np.float32)
+    speech = level > np.percentile(level, 95) - below
+    margin = round(keep / 0.02)
+    kept = np.convolve(speech, np.ones(2 * margin + 1), "same") > 0
+    first, last = np.flatnonzero(speech)[[0, -1]]
+    kept[:first] = kept[last + 1 :] = False
+    return np.asarray(y[: len(level) * step], np.float32)[np.repeat(kept, step)]
+
+
+def coloured_noise(n, *, tilt, rng):
+    """Unit-power Gaussian noise whose spectrum falls by ``tilt`` dB per octave, shape (n,)."""
+    spectrum = np.fft.rfft(rng.standard_normal(n))
+    octaves = np.log2(np.maximum(np.arange(len(spectrum)), 1))
+    noise = np.fft.irfft(spectrum * 10 ** (-tilt * octaves / 20), n)
+    return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
+
+
+def add_noise(y, *, snr, tilt, rng):
+    """Add coloured noise at a signal-to-noise ratio in dB (over the whole clip)."""
+    rms = np.sqrt(np.mean(np.square(y), dtype=np.float64))
+    return (y + coloured_noise(len(y), tilt=tilt, rng=rng) * rms * 10 ** (-snr / 20)).astype(np.float32)
+
+
+def room_response(*, sr, reverberation_time, distance, rng):
+    """A synthetic room impulse response: direct sound, then exponentially decaying noise (Polack 1988).
+
+    Args:
+        sr: rate in Hz.
+        reverberation_time: T60 in seconds.
+        distance: metres from source to microphone; the reverberant part keeps its level, the direct part falls.
+        rng: numpy Generator.
+
+    Returns:
+        float32, shape (round(reverberation_time * sr),), unit energy, direct sound at sample 0.
+    """
+    n = round(reverberation_time * sr)
+    t = np.arange(n) / sr
+    tail = rng.standard_normal(n) * 10 ** (-3 * t / reverberation_time)
+    tail = lfilter([0.6], [1, -0.4], tail)  # walls and air absorb high frequencies
+    tail[: round(0.003 * sr)] = 0  # the first reflection comes later than the direct sound
+    response = tail / np.sqrt(np.sum(tail**2)) * min(distance / 2.0, 1.5)
+    response[0] += 1.0
+    return (response / np.sqrt(np.sum(response**2))).astype(np.float32)
+
+
+def rerecord(y, *, sr, rng):
+    """Play through a small loudspeaker, across a room, into a microphone with noise: the for-rerec chain."""
+    level = 20 * np.log10(np.sqrt(np.mean(np.square(y), dtype=np.float64)) + 1e-9)
+    played = band_limit(y, sr=sr, low=rng.uniform(120, 250), high=rng.uniform(5500, 7000))
+    drive = rng.uniform(1.0, 3.0) / max(np.abs(played).max(), 1e-6)
+    played = np.tanh(drive * played) / drive
+    room = room_response(sr=sr, reverberation_time=rng.uniform(0.15, 0.45), distance=rng.uniform(0.3, 1.5), rng=rng)
+    heard = fftconvolve(played, room)[: len(y)].astype(np.float32)
+    microphone = lfilter([1.0, rng.uniform(-0.4, 0.4)], [1.0], heard)
+    noisy = add_noise(microphone, snr=rng.uniform(20, 35), tilt=rng.uniform(3, 6), rng=rng)
+    return set_level(noisy, dbfs=max(level, -60.0))
+
+
+def _augment_noise(y, *, sr, rng):
+    return add_noise(y, snr=rng.uniform(10, 30), tilt=rng.uniform(0, 6), rng=rng)
+
+
+def _augment_mp3(y, *, sr, rng):
+    return mp3(y, sr=sr)
+
+
+def _augment_band(y, *, sr, rng):
+    return band_limit(y, sr=sr, low=rng.uniform(50, 300), high=rng.uniform(3000, 7500))
+
+
+def _augment_room(y, *, sr, rng):
+    room = room_response(sr=sr, reverberation_time=rng.uniform(0.1, 0.6), distance=rng.uniform(0.3, 2.0), rng=rng)
+    return fftconvolve(y, room)[: len(y)].astype(np.float32)
+
+
+_AUGMENT = {"noise": _augment_noise, "mp3": _augment_mp3, "band": _augment_band, "room": _augment_room}
+AUGMENTATIONS = tuple(_AUGMENT)
+"""Names of the channels that training augmentation draws from, for both classes alike."""
+
+
+def apply_channel(y, *, sr, name, key):
+    """Send a clip through a named training augmentation.
+
+    Args:
+        y: float32, shape (n,).
+        sr: rate in Hz.
+        name: one of ``AUGMENTATIONS``.
+        key: text that seeds the random parameters, such as the clip's name.
+
+    Returns:
+        float32, shape (n,).
+
+    Raises:
+        FakeOrRealError: unknown name.
+    """
+    if name not in _AUGMENT:
+        raise FakeOrRealError(f"`name` must be one of {', '.join(AUGMENTATIONS)}. Received: {name!r}.")
+    return _AUGMENT[name](y, sr=sr, rng=seeded(f"{name}:{key}"))
+
+
+def _to_int16(y):
+    return np.clip(np.round(np.asarray(y) * 32768), -32768, 32767).astype(np.int16)

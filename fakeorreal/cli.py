@@ -1,0 +1,71 @@
+"""The command ``fakeorreal``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fakeorreal import __version__
+from fakeorreal.errors import FakeOrRealError
+
+
+def main(arguments=None):
+    """Run a command; returns the exit code: 0, or 2 for an error that the user can mend."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except FakeOrRealError as error:
+        print(f"fakeorreal: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="fakeorreal", description="Study package for audio-deepfake detection.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")
+    build.add_argument("folder", nargs="?", default="data/prompts", type=Path, help="default: %(default)s")
+    build.set_defaults(run=_build)
+
+    validate = commands.add_parser("validate", help="check the data: counts, unreadable files, duplicates, leaks")
+    validate.add_argument("folder", nargs="?", help="default: $FAKEORREAL_DATA, else data/prompts")
+    validate.add_argument("--dataset", action="append", help="for-norm, for-2sec …; may be repeated")
+    validate.set_defaults(run=_validate)
+
+    audit = commands.add_parser("audit", help="what tells real from fake besides being fake")
+    audit.add_argument("folder", nargs="?", help="default: $FAKEORREAL_DATA, else data/prompts")
+    audit.add_argument("--dataset", default="for-norm", help="default: %(default)s")
+    audit.set_defaults(run=_audit)
+
+    study = commands.add_parser("study", help="run all notebooks: tables to results/, figures to Images/")
+    study.add_argument("--notebooks", default="notebooks", type=Path, help="default: %(default)s")
+    study.set_defaults(run=_study)
+    return parser
+
+
+def _build(options):
+    from fakeorreal.corpora.prompts_build import build
+
+    print(build(options.folder))
+
+
+def _validate(options):
+    from fakeorreal.corpora import validate
+
+    found = validate(options.folder, options.dataset)
+    print(found)
+    return 0 if found.ok else 2
+
+
+def _audit(options):
+    from fakeorreal import audit
+    from fakeorreal.corpora import load_corpus
+
+    table = audit.shortcut_auc(audit.measure(load_corpus(options.dataset, options.folder)))
+    print(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+def _study(options):
+    from fakeorreal.notebooks import run_all
+
+    run_all(options.notebooks)

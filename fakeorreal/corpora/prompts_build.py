@@ -1,0 +1,230 @@
+"""Render the plan of the embedded corpus into FoR's folder layout: for-norm, for-2sec and for-rerec.
+
+Both classes pass one chain: a G.722 round trip (the recordings come with theirs), the band of their source, silence
+removal, level, room tone, another G.722 round trip. A fake is as long as its human original, to the sample, and
+equalised to its broad spectrum.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+import numpy as np
+import soundfile as sf
+from tqdm.auto import tqdm
+
+from fakeorreal import audio, channels
+from fakeorreal.audio import SAMPLE_RATE
+from fakeorreal.corpora import prompts
+from fakeorreal.errors import FakeOrRealError
+from fakeorreal.synthesis.tts import DEBIAN_PACKAGES, VOICES, missing_engines, speak
+from fakeorreal.synthesis.vocoders import VOCODERS, copy_synthesis
+
+BUILD_VERSION = 2  # raise when the sound of the corpus changes
+SECONDS = 2.0
+SHORTEST = 1.0  # seconds of speech that a clip of for-norm has at least
+MANIFEST_COLUMNS = (
+    *("clip", "label", "split", "group", "speaker", "generator", "language", "seconds"),
+    *("package", "licence", "attribution", "sha256"),
+)
+_PER_JOB = 16
+
+
+def build(root, *, n_jobs=-1, progress=True):
+    """Build the embedded corpus, or what is missing of it.
+
+    Args:
+        root: folder of the corpus, such as ``data/prompts``; packages and raw speech go to ``downloads`` beside it.
+        n_jobs: processes.
+        progress: whether to show progress bars.
+
+    Returns:
+        path of ``manifest.csv``; it is written last, so it exists only beside a complete corpus.
+
+    Raises:
+        FakeOrRealError: packages or speech engines that cannot be had.
+    """
+    root = Path(root)
+    downloads = root.parent / "downloads"
+    if missing_engines():
+        raise FakeOrRealError(
+            f"the speech engines {', '.join(missing_engines())} are not installed. "
+            f"Run: sudo apt-get install {' '.join(DEBIAN_PACKAGES)}"
+        )
+    share = prompts.fetch_packages(downloads / "debian")
+    sentences = prompts.plan(share)
+    state = {"build": BUILD_VERSION, "plan": _plan_hash(sentences, share), "soxr": version("soxr")}
+    manifest, marker = root / "manifest.csv", root / "build.json"
+    if marker.is_file() and json.loads(marker.read_text()) != state:
+        shutil.rmtree(root)
+    if manifest.is_file():
+        return manifest
+    root.mkdir(parents=True, exist_ok=True)
+    _write_text(marker, json.dumps(state))
+    _copy_licences(share, root / "licences")
+
+    with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
+        speech = _speech_jobs(sentences, downloads / "speech" / state["plan"][:12])
+        _run(pool, _speak_job, speech, "text to speech", progress)
+        folder = downloads / "speech" / state["plan"][:12]
+        jobs = [(sentences[i : i + _PER_JOB], folder, root, i // _PER_JOB) for i in range(0, len(sentences), _PER_JOB)]
+        _run(pool, _render_job, jobs, "clips", progress)
+
+    parts = [json.loads((root / "parts" / f"{k}.json").read_text()) for k in range(len(jobs))]
+    rows = sorted((row for part in parts for row in part["rows"]), key=lambda row: row["clip"])
+    left_out = [line for part in parts for line in part["left_out"]]
+    _write_text(root / "left_out.txt", "".join(line + "\n" for line in left_out))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, MANIFEST_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    _write_text(manifest, table.getvalue())
+    shutil.rmtree(root / "parts")
+    if left_out and progress:
+        tqdm.write(f"{len(left_out)} of {len(sentences)} sentences were left out; see {root / 'left_out.txt'}")
+    return manifest
+
+
+def _run(pool, job, jobs, title, progress):
+    tasks = pool(joblib.delayed(job)(*arguments) for arguments in jobs)
+    for _ in tqdm(tasks, total=len(jobs), desc=title, disable=not progress):
+        pass
+
+
+def _plan_hash(sentences, share):
+    parts = [f"{s.stem} {s.text} {s.split} {s.generator} {s.path.relative_to(share)}" for s in sentences]
+    parts += [repr(voice) for voice in VOICES]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _copy_licences(share, folder):
+    folder.mkdir(exist_ok=True)
+    for package in prompts.PACKAGES:
+        shutil.copyfile(share / "doc" / package / "copyright", folder / f"{package}.txt")
+
+
+def _speech_jobs(sentences, folder):
+    jobs = []
+    for voice in VOICES:
+        todo = {s.stem: s.text for s in sentences if s.generator == voice.name and not _spoken(folder, s).is_file()}
+        for batch in range(0, len(todo), 32):
+            jobs.append((voice, dict(list(todo.items())[batch : batch + 32]), folder / voice.name))
+    return jobs
+
+
+def _speak_job(voice, texts, folder):
+    """Speak next to the final folder and move what is complete, so that a killed run leaves no half-written file."""
+    draft = folder / f"draft-{os.getpid()}"
+    failed = speak(voice, texts, draft)
+    for stem in texts.keys() - set(failed):
+        os.replace(draft / f"{stem}.wav", folder / f"{stem}.wav")
+    shutil.rmtree(draft)
+
+
+def _spoken(folder, sentence):
+    return folder / sentence.generator / f"{sentence.stem}.wav"
+
+
+def _render_job(sentences, speech, root, number):
+    """Render some sentences; the list of what was made is written last and marks the job as done."""
+    done = root / "parts" / f"{number}.json"
+    if done.is_file():
+        return
+    rows, left_out = [], []
+    for sentence in sentences:
+        try:
+            human, fake = _pair(sentence, speech)
+        except FakeOrRealError as error:
+            left_out.append(f"{sentence.stem} ({sentence.generator}): {error}")
+            continue
+        rows += _write_versions(replace(sentence, generator="human"), human, root, "real")
+        rows += _write_versions(sentence, fake, root, "fake")
+    done.parent.mkdir(exist_ok=True)
+    _write_text(done, json.dumps({"rows": rows, "left_out": left_out}))
+
+
+def _pair(sentence, speech):
+    """The human clip and its fake: one channel, one length; float32, shape (n,) each, at 16 kHz."""
+    human = _read_recording(sentence.path)
+    if sentence.generator in VOCODERS:
+        seed = int(channels.seeded(sentence.stem).integers(2**31))
+        fake = copy_synthesis(channels.set_level(human), sentence.generator, sr=SAMPLE_RATE, seed=seed)
+    else:
+        if not _spoken(speech, sentence).is_file():
+            raise FakeOrRealError("the engine spoke nothing. Left out.")
+        fake = audio.read(_spoken(speech, sentence), sr=SAMPLE_RATE)
+    fake = channels.g722(channels.set_level(fake))
+    human, fake = (_common_channel(y, sentence.source.telephone) for y in (human, fake))
+    pair = human, channels.match_spectrum(fake, human, sr=SAMPLE_RATE)
+    n = min(map(len, pair))
+    if n < SHORTEST * SAMPLE_RATE:
+        raise FakeOrRealError(f"{n / SAMPLE_RATE:.2f} s of speech is shorter than {SHORTEST:g} s. Left out.")
+    return [_finish(y[:n], f"{sentence.stem}/{k}") for k, y in enumerate(pair)]
+
+
+def _read_recording(path):
+    if path.suffix == ".g722":
+        return channels.decode_g722(path.read_bytes())
+    return audio.read(path, sr=SAMPLE_RATE)
+
+
+def _common_channel(y, telephone):
+    if telephone:
+        y = channels.telephone(y, sr=SAMPLE_RATE)
+    y = channels.band_limit(y, sr=SAMPLE_RATE, low=100, high=3500 if telephone else 7000)
+    return channels.remove_silence(y, sr=SAMPLE_RATE)
+
+
+def _finish(y, key):
+    """Level, room tone of a random level and colour, codec, level."""
+    rng = channels.seeded(key)
+    y = channels.set_level(y)
+    y = channels.add_noise(y, snr=rng.uniform(25, 35), tilt=rng.uniform(2, 6), rng=rng)
+    fade = np.minimum(1, np.arange(1, 81) / 80).astype(np.float32)  # 5 ms, so that no cut clicks
+    y[:80] *= fade
+    y[-80:] *= fade[::-1]
+    return channels.set_level(channels.g722(y))
+
+
+def _write_versions(sentence, y, root, label):
+    name = sentence.stem if label == "real" else f"{sentence.stem}-{sentence.generator}"
+    rows = [_write_clip(sentence, y, root, "for-norm", label, f"{name}.wav")]
+    step = round(SECONDS * SAMPLE_RATE)
+    for k in range(len(y) // step):
+        window = channels.set_level(y[k * step : (k + 1) * step])
+        rows.append(_write_clip(sentence, window, root, "for-2sec", label, f"{name}-{k}.wav"))
+        again = channels.rerecord(window, sr=SAMPLE_RATE, rng=channels.seeded(f"rerec/{name}-{k}"))
+        rows.append(_write_clip(sentence, channels.set_level(again), root, "for-rerec", label, f"{name}-{k}.wav"))
+    return rows
+
+
+def _write_clip(sentence, y, root, corpus_version, label, name):
+    clip = f"{corpus_version}/{sentence.split}/{label}/{name}"
+    audio.write(root / clip, y, sr=SAMPLE_RATE)
+    return {
+        "clip": clip,
+        "label": label,
+        "split": sentence.split,
+        "group": sentence.group,
+        "speaker": sentence.source.speaker if label == "real" or sentence.generator in VOCODERS else sentence.generator,
+        "generator": sentence.generator,
+        "language": sentence.source.language,
+        "seconds": round(sf.info(root / clip).duration, 3),
+        "package": sentence.source.package,
+        "licence": sentence.source.licence,
+        "attribution": sentence.source.attribution,
+        "sha256": hashlib.sha256((root / clip).read_bytes()).hexdigest(),
+    }
+
+
+def _write_text(path, text):
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

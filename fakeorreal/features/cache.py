@@ -1,0 +1,209 @@
+"""Features of a whole corpus: computed once, in parallel, in constant memory, and read through memory maps.
+
+One folder per front end holds blocks of rows: ``<hash>.npy`` (float32, rows first) and ``<hash>.json`` (the key of
+each row). The JSON file is written last, so a block exists only when it is complete; a run that was killed goes on
+from there. Files that end in ``.part`` are what such a run left behind, and may be deleted.
+"""
+
+import hashlib
+import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from fakeorreal import audio
+from fakeorreal.errors import FakeOrRealError
+
+BLOCK_ROWS = 256
+BLOCK_BYTES = 2**26  # what a worker holds at a time
+BLOCKS_PER_JOB = 4  # so that a small corpus still keeps every core busy to the end
+
+
+class Features:
+    """The features of a corpus, on disk.
+
+    Attributes:
+        corpus: the rows that could be computed, index 0..n-1.
+        failed: DataFrame ``clip, reason`` of those that could not.
+        shape: shape of one row.
+        labels: int array, shape (n,); real = 0, fake = 1.
+    """
+
+    def __init__(self, corpus, failed, shape, places):
+        self.corpus = corpus
+        self.failed = failed
+        self.shape = shape
+        self.labels = corpus["label"].to_numpy(int)
+        self._blocks, block_of = np.unique([str(path) for path, _ in places], return_inverse=True)
+        self._places = np.column_stack([block_of, [row for _, row in places]])
+
+    def __len__(self):
+        return len(self.corpus)
+
+    def rows(self, indices):
+        """Gather rows in the order asked for: float32, shape (len(indices), *shape)."""
+        places = self._places[np.asarray(indices, int)]
+        out = np.empty((len(places), *self.shape), np.float32)
+        for block in np.unique(places[:, 0]):
+            here = places[:, 0] == block
+            out[here] = _open(str(self._blocks[block]))[places[here, 1]]
+        return out
+
+
+@lru_cache(maxsize=256)  # each map holds a file open, and systems allow about 1,000
+def _open(path):
+    return np.load(path, mmap_mode="r")
+
+
+def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
+    """Compute what is not there yet and hand out the features of a corpus.
+
+    Rows with the same content, stretch and channel share one computation. A clip that cannot be read or gives
+    numbers that are not finite is left out and listed in ``failed``.
+
+    Args:
+        corpus: table of clips (see ``fakeorreal.corpora``).
+        front_end: callable waveform (n,) → float32 array, with ``sr``, ``shape`` and ``config()``.
+        folder: where the blocks of all front ends are kept.
+        n_jobs: processes, -1 for one per core. The result does not depend on it.
+        progress: show a bar, counted in clips, on standard error.
+
+    Returns:
+        Features.
+
+    Raises:
+        FakeOrRealError: no clip at all, or none that can be computed.
+    """
+    if not len(corpus):
+        raise FakeOrRealError("a corpus of 0 clips has no features. Check the filter or the folder it comes from.")
+    folder = Path(folder) / f"{type(front_end).__name__}-{_digest(front_end.config())[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    rows = corpus.reset_index(drop=True)
+    contents, reasons = _hash_files(rows["path"].unique())
+    keys = [_row_key(row, contents[row.path]) if row.path in contents else row.path for row in rows.itertuples()]
+    places = _stored(folder)
+    missing = {}
+    for key, row in zip(keys, rows.itertuples(), strict=True):
+        if key not in places and key not in reasons:
+            missing.setdefault(key, (row.path, row.start, row.end, row.channel, row.clip))
+    reasons |= _compute(missing, front_end, folder, n_jobs, progress)
+    places = _stored(folder)
+
+    bad = np.array([key in reasons for key in keys])
+    failed = pd.DataFrame({"clip": rows["clip"][bad], "reason": [reasons[key] for key in keys if key in reasons]})
+    if bad.all():
+        raise FakeOrRealError(f"none of the {len(rows)} clips gave features. The first: {failed['reason'].iloc[0]}")
+    return Features(
+        rows[~bad].reset_index(drop=True),
+        failed.reset_index(drop=True),
+        tuple(front_end.shape),
+        [places[key] for key in keys if key not in reasons],
+    )
+
+
+def _digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_files(paths):
+    """Content hashes by path, and by path the reason why a file has none."""
+
+    def digest(path):
+        try:
+            with open(path, "rb") as f:
+                return hashlib.file_digest(f, "sha256").hexdigest(), None
+        except OSError as error:
+            return None, f"{path}: cannot be opened ({error.strerror}). Check the path."
+
+    with ThreadPoolExecutor() as threads:
+        results = dict(zip(paths, threads.map(digest, paths), strict=True))
+    contents = {path: content for path, (content, _) in results.items() if content}
+    return contents, {path: reason for path, (_, reason) in results.items() if reason}
+
+
+def _row_key(row, content):
+    """What the features of a row depend on; a channel draws its randomness from the name of the clip."""
+    end = None if pd.isna(row.end) else float(row.end)
+    return _digest([content, float(row.start), end, row.channel, row.clip if row.channel else ""])
+
+
+def _stored(folder):
+    """Where each row that is complete lies: key → (block, row)."""
+    places = {}
+    for block in sorted(folder.glob("*.npy")):
+        index = block.with_suffix(".json")
+        if index.exists():
+            for k, key in enumerate(json.loads(index.read_text())):
+                places.setdefault(key, (block, k))
+    return places
+
+
+def _compute(missing, front_end, folder, n_jobs, progress):
+    """Compute rows in blocks, in parallel. Returns key → reason of those that failed."""
+    n_blocks = BLOCKS_PER_JOB * joblib.effective_n_jobs(n_jobs)
+    row_bytes = 4 * math.prod(front_end.shape)
+    size = max(1, min(BLOCK_ROWS, BLOCK_BYTES // row_bytes, math.ceil(len(missing) / n_blocks)))
+    todo = list(missing.items())
+    blocks = [todo[k : k + size] for k in range(0, len(todo), size)]
+    reasons = {}
+    with (
+        joblib.parallel_config("loky", inner_max_num_threads=1),
+        tqdm(total=len(todo), desc=type(front_end).__name__, unit="clip", disable=not (progress and todo)) as bar,
+    ):
+        jobs = (joblib.delayed(_compute_block)(block, front_end, folder) for block in blocks)
+        for count, failures in joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs):
+            reasons |= failures
+            bar.update(count)
+    return reasons
+
+
+def _compute_block(block, front_end, folder):
+    """Compute and write one block. Returns the number of rows seen and key → reason of those that failed."""
+    features = np.empty((len(block), *front_end.shape), np.float32)
+    keys, reasons = [], {}
+    for key, row in block:
+        try:
+            features[len(keys)] = _compute_row(front_end, *row)
+        except FakeOrRealError as error:
+            reasons[key] = str(error)
+        else:
+            keys.append(key)
+    if keys:
+        name = _digest(keys)[:16]
+        _write(folder / f"{name}.npy", lambda f: np.save(f, features[: len(keys)], allow_pickle=False))
+        _write(folder / f"{name}.json", lambda f: f.write(json.dumps(keys).encode()))
+    return len(block), reasons
+
+
+def _compute_row(front_end, path, start, end, channel, clip):
+    try:
+        y = audio.read(path, sr=front_end.sr, start=start, end=None if pd.isna(end) else end)
+    except OSError as error:
+        raise FakeOrRealError(f"{path}: cannot be read ({error.strerror}). Check the file.") from error
+    if channel:
+        from fakeorreal.channels import apply_channel  # here, for most clips need none
+
+        y = apply_channel(y, sr=front_end.sr, name=channel, key=clip)
+    features = front_end(y)
+    if not np.isfinite(features).all():
+        raise FakeOrRealError(f"{path}: gives features that are not finite numbers. Listen to the file.")
+    return features
+
+
+def _write(path, save):
+    """Write under a temporary name, then rename, so that no half-written file is ever seen."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as f:
+            save(f)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""Hand-crafted features: MFCC with their changes, spectral contrast and zero crossings, summed up over a clip."""
+
+import dataclasses
+
+import librosa
+import numpy as np
+
+from fakeorreal.audio import SAMPLE_RATE
+from fakeorreal.errors import FakeOrRealError
+from fakeorreal.features.mel import HOP, N_FFT, N_MELS, mel_filters, prepare
+
+VERSION = 1
+"""Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
+
+CONTRASTS = 7  # librosa's six octaves from 200 Hz and what lies below
+TOP_OCTAVE = 6400  # Hz; where the last of them begins
+
+
+@dataclasses.dataclass(frozen=True)
+class Handcrafted:
+    """Mean and standard deviation over frames of MFCC, their first and second differences, contrast and ZCR.
+
+    Args:
+        sr: rate of the waveform in Hz, above 12,800.
+        n_mfcc: cepstral coefficients.
+        seconds: every clip is cut or repeated to this length; None takes it as it is.
+
+    Output shape:
+        ``(2 * (3 * n_mfcc + 8),)`` float32: all means, then all standard deviations, named by ``names``.
+
+    Raises:
+        FakeOrRealError: rate too low for the contrast bands; waveform empty, not mono, or not finite.
+
+    Source: the text of the FoR Custom-CNN study (MFCC, spectral contrast, zero-crossing rate); its code leaves the
+    features out. Frames are librosa's defaults: 2048 samples every 512.
+    """
+
+    sr: int = SAMPLE_RATE
+    n_mfcc: int = 20
+    seconds: float | None = None
+
+    def __post_init__(self):
+        if self.sr <= 2 * TOP_OCTAVE:
+            raise FakeOrRealError(
+                f"`sr` must be above {2 * TOP_OCTAVE} Hz for the spectral contrast. Received: sr={self.sr}. "
+                f"Resample to {SAMPLE_RATE} Hz."
+            )
+
+    @property
+    def names(self):
+        """What each number is, such as ``mfcc_1_mean``; counted from 1."""
+        rows = [f"{kind}_{k + 1}" for kind in ("mfcc", "delta", "delta_delta") for k in range(self.n_mfcc)]
+        rows += [f"contrast_{k + 1}" for k in range(CONTRASTS)] + ["zcr"]
+        return [f"{row}_{statistic}" for statistic in ("mean", "std") for row in rows]
+
+    @property
+    def shape(self):
+        return (2 * (3 * self.n_mfcc + CONTRASTS + 1),)
+
+    def __call__(self, y):
+        y = prepare(y, sr=self.sr, seconds=self.seconds)
+        magnitude = np.abs(librosa.stft(y, n_fft=N_FFT, hop_length=HOP))
+        mel = librosa.power_to_db(mel_filters(self.sr, N_FFT, N_MELS) @ magnitude**2)
+        mfcc = librosa.feature.mfcc(S=mel, n_mfcc=self.n_mfcc)
+        rows = np.concatenate(
+            [
+                mfcc,
+                # 'nearest': librosa's default fits a line to the 9 frames at each end, which a short clip may not have
+                librosa.feature.delta(mfcc, mode="nearest"),
+                librosa.feature.delta(mfcc, order=2, mode="nearest"),
+                librosa.feature.spectral_contrast(S=magnitude, sr=self.sr),
+                librosa.feature.zero_crossing_rate(y, frame_length=N_FFT, hop_length=HOP),
+            ]
+        )
+        return np.concatenate([rows.mean(axis=1), rows.std(axis=1)]).astype(np.float32)
+
+    def config(self):
+        return {"class": type(self).__name__, "version": VERSION, **dataclasses.asdict(self)}

@@ -1,0 +1,74 @@
+"""'Run all' from the command line: execute the notebooks in order and store them with clean outputs."""
+
+import os
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from tqdm import tqdm
+
+from fakeorreal.errors import FakeOrRealError
+from fakeorreal.tables import write_atomically
+
+CELL_TIMEOUT = 24 * 3600  # seconds: at profile ``full`` one cell trains for hours
+
+
+def run_all(folder, *, save=True, progress=True):
+    """Execute every notebook of a folder, in the order of their names.
+
+    Args:
+        folder: holds ``01_….ipynb`` and so on.
+        save: store the executed notebooks over the old ones, cleaned by ``clean``.
+        progress: show a bar, counted in cells.
+
+    Raises:
+        FakeOrRealError: no notebook there, or a cell that failed; the notebook on disk is then left as it was.
+    """
+    paths = sorted(p for p in Path(folder).glob("*.ipynb") if not p.name.startswith("."))
+    if not paths:
+        raise FakeOrRealError(f"{folder}: holds no notebook. Run this from the folder of the repository.")
+    # Anything a kernel says on start-up would end up in the cells.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    notebooks = [nbformat.read(path, as_version=4) for path in paths]
+    total = sum(cell.cell_type == "code" for notebook in notebooks for cell in notebook.cells)
+    with tqdm(total=total, unit="cell", disable=not progress) as bar:
+        for path, notebook in zip(paths, notebooks, strict=True):
+            bar.set_description(path.stem)
+            client = NotebookClient(
+                notebook,
+                timeout=CELL_TIMEOUT,
+                kernel_name="python3",
+                resources={"metadata": {"path": str(path.parent)}},
+                on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(cell.cell_type == "code"),
+            )
+            try:
+                client.execute()
+            except CellExecutionError as error:
+                lines = [line for line in str(error).splitlines() if line.strip()]
+                raise FakeOrRealError(f"{path}: a cell failed. {lines[-1]}") from error
+            if save:
+                write_atomically(path, nbformat.writes(clean(notebook)).encode() + b"\n")
+
+
+def clean(notebook):
+    """Keep sources and results; drop what differs from run to run or from machine to machine.
+
+    That is: counts, metadata, the error stream (progress bars, library chatter) and the kernel's version.
+    """
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for k, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{k:02d}"
+        cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            for out in cell.outputs:
+                if "execution_count" in out:
+                    out.execution_count = None
+                if "metadata" in out:
+                    out.metadata = {}
+    return notebook

@@ -1,0 +1,196 @@
+"""Fit a system and score clips: seeded, resumable, without ever holding a corpus in memory."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fakeorreal.errors import FakeOrRealError
+
+RECIPE_VERSION = 1  # raise when a change here changes scores
+CHECKPOINT_EVERY = 10  # epochs
+CURVE_CLIPS = 200  # validation rows behind the learning curve, per class
+_SCORING_BATCH = 256
+
+
+def make_deterministic(seed, threads=0):
+    """Seed Python, NumPy and Keras, and make TensorFlow's operators deterministic.
+
+    Two runs on one machine then give identical numbers. The number of threads is fixed at the first call.
+
+    Args:
+        seed: any integer.
+        threads: threads inside an operator; 0 lets TensorFlow choose.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def fit_network(system, training, validation, *, marks, seed, folder, threads=0):
+    """Train a Keras system and yield it at each mark.
+
+    A checkpoint is kept every ``CHECKPOINT_EVERY`` epochs; a run that was killed goes on from there and ends with
+    the same weights as one that was not.
+
+    Args:
+        system: a ``System`` of kind ``keras``.
+        training: ``Features`` of the training clips.
+        validation: ``Features`` whose first clips of each class give the validation curve.
+        marks: increasing epochs at which to stop and be scored.
+        seed: seeds weights, dropout and the order of clips.
+        folder: where checkpoint, history and the finished network go.
+        threads: see ``make_deterministic``.
+
+    Yields:
+        (epoch, model, history): history is a DataFrame with epoch, loss, accuracy, val_loss, val_accuracy.
+
+    Raises:
+        FakeOrRealError: a class is missing from the training clips.
+    """
+    _check_classes(training)
+    make_deterministic(seed, threads)
+    import keras
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model, history = _restore(folder)
+    if model is None:
+        model, history = _new_model(system, training), []
+    curve = _curve_rows(validation)
+    curve_data = validation.rows(curve), validation.labels[curve]
+    steps = -(-len(training) // system.batch)
+    stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
+    for stop in stops:
+        start = len(history)
+        if start < stop:
+            log = model.fit(
+                _batches(training, system.batch, seed, start),
+                steps_per_epoch=steps,
+                initial_epoch=start,
+                epochs=stop,
+                validation_data=curve_data,
+                validation_batch_size=_SCORING_BATCH,
+                verbose=0,
+            ).history
+            history += [
+                {"epoch": start + k + 1, **{name: float(log[name][k]) for name in log}} for k in range(stop - start)
+            ]
+            _save(model, history, folder)
+        if stop in marks:
+            at_mark = model if stop == len(history) else keras.models.load_model(_mark(folder, stop))
+            if not _mark(folder, stop).is_file():
+                at_mark.save(_mark(folder, stop))
+            yield stop, at_mark, pd.DataFrame(history[:stop])
+
+
+def fit_classical(system, training, *, seed):
+    """Fit a scikit-learn or XGBoost system on all training rows; returns the fitted estimator."""
+    from fakeorreal.networks.classical import CLASSICAL
+
+    _check_classes(training)
+    return CLASSICAL[system.name](seed).fit(training.rows(np.arange(len(training))), training.labels)
+
+
+def score_clips(system, model, features):
+    """Scores of clips: the logit of fake, averaged over the windows of a clip.
+
+    Args:
+        system: the ``System`` the model belongs to.
+        model: Keras model or fitted estimator.
+        features: ``Features``; rows named ``clip#k`` are windows of one clip.
+
+    Returns:
+        DataFrame: clip, label, score, group, speaker, generator, language, split; one row per clip, sorted by clip.
+    """
+    if system.kind == "classical":
+        from fakeorreal.networks.classical import score as predict
+    else:
+
+        def predict(model, block):
+            return model.predict_on_batch(block).ravel()
+
+    blocks = (np.arange(i, min(i + _SCORING_BATCH, len(features))) for i in range(0, len(features), _SCORING_BATCH))
+    logits = np.concatenate([predict(model, features.rows(block)) for block in blocks])
+    table = features.corpus[["clip", "label", "group", "speaker", "generator", "language", "split"]].copy()
+    table["clip"] = table["clip"].str.split("#").str[0]
+    table["score"] = np.asarray(logits, float)
+    first = {column: "first" for column in table.columns.drop(["clip", "score"])}
+    return table.groupby("clip", sort=True).agg({**first, "score": "mean"}).reset_index()
+
+
+def _check_classes(training):
+    missing = {0, 1} - set(np.unique(training.labels).tolist())
+    if missing:
+        names = " and ".join({0: "real", 1: "fake"}[label] for label in sorted(missing))
+        raise FakeOrRealError(f"no {names} clip is left for training. Run `fakeorreal validate` to see why.")
+
+
+def _new_model(system, training):
+    import keras
+
+    from fakeorreal.networks import build_network
+
+    network = build_network(system.name, training.shape)
+    if system.standardise:
+        normalise = keras.layers.Normalization()
+        normalise.adapt(training.rows(np.arange(len(training))))
+        inputs = keras.Input(training.shape)
+        network = keras.Model(inputs, network(normalise(inputs)), name=network.name)
+    network.compile(
+        keras.optimizers.Adam(system.learning_rate),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
+    )
+    return network
+
+
+def _batches(features, size, seed, epoch):
+    """Endless batches; the order of each epoch depends on nothing but seed and epoch, so a resumed run repeats it."""
+    labels = features.labels.astype("float32")[:, None]
+    while True:
+        order = np.random.default_rng([seed, epoch]).permutation(len(features))
+        for i in range(0, len(order), size):
+            rows = order[i : i + size]
+            yield features.rows(rows), labels[rows]
+        epoch += 1
+
+
+def _curve_rows(validation):
+    return np.sort(np.concatenate([np.flatnonzero(validation.labels == label)[:CURVE_CLIPS] for label in (0, 1)]))
+
+
+def _mark(folder, epoch):
+    return folder / f"epoch-{epoch}.keras"
+
+
+def _save(model, history, folder):
+    """Model and history change together: both are written beside the last state, which the rename then replaces."""
+    draft, state = folder / "state.part", folder / "state"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    model.save(draft / "model.keras")
+    (draft / "history.json").write_text(json.dumps(history))
+    old = folder / "state.old"
+    if state.is_dir():
+        os.replace(state, old)
+    os.replace(draft, state)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _restore(folder):
+    import keras
+
+    for state in (folder / "state", folder / "state.old"):
+        if (state / "history.json").is_file():
+            model = keras.models.load_model(state / "model.keras", safe_mode=True)
+            return model, json.loads((state / "history.json").read_text())
+    return None, []

@@ -1,0 +1,86 @@
+"""Fixtures: seeded noise, speech-like clips, tiny Fake-or-Real trees. Nothing is downloaded."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+from scipy.signal import lfilter
+
+FORMANTS = ((700, 110), (1220, 120), (2600, 170))  # centre and width in Hz, as in the vowel of "father"
+PUBLISHED_INNER = {"for-norm": "for-norm", "for-2sec": "for-2seconds", "for-rerec": "for-rerecorded"}
+LAYOUTS = {
+    "plain": "{version}/{split}/{label}",
+    "kaggle": "{version}/{inner}/{split}/{label}",
+    "tarball": "{inner}/{split}/{label}",
+    "capitalised": "{Version}/{Inner}/{Split}/{Label}",
+    "short": "{version}/{short}/{label}",
+    "spoof": "{version}/{split}/{Spoof}",
+}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(440)
+
+
+@pytest.fixture(scope="session")
+def make_speech():
+    """Function ``(seconds, sr, f0=120.0, seed=0)`` -> float32, shape (round(seconds * sr),), peak 0.5.
+
+    A gliding pulse train through formants, in syllables of about a quarter second, over a little noise.
+    """
+
+    def make(seconds, sr, f0=120.0, seed=0):
+        rng = np.random.default_rng(seed)
+        t = np.arange(round(seconds * sr)) / sr
+        pitch = f0 * (1 + 0.05 * np.sin(2 * np.pi * rng.uniform(1, 3) * t + rng.uniform(0, 6)))
+        pulses = np.diff(np.floor(np.cumsum(pitch) / sr), prepend=0.0)
+        y = pulses + 0.02 * rng.standard_normal(len(t))
+        for centre, width in FORMANTS:
+            if centre < sr / 2:
+                radius = np.exp(-np.pi * width / sr)
+                y = lfilter([1.0], [1.0, -2 * radius * np.cos(2 * np.pi * centre / sr), radius**2], y)
+        y *= 0.1 + np.abs(np.sin(2 * np.pi * 2 * t + rng.uniform(0, 6)))
+        y += 1e-3 * np.abs(y).max() * rng.standard_normal(len(t))
+        return (0.5 * y / np.abs(y).max()).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture
+def for_tree(tmp_path):
+    """Function ``(layout="plain", versions=("for-norm",), per_class=2)`` -> root of a tiny Fake-or-Real.
+
+    0.1-s clips at 16 kHz with FoR's own names; the same number in every version is the same utterance.
+    """
+
+    def make(layout="plain", versions=("for-norm",), per_class=2):
+        rng = np.random.default_rng(1)
+        root = tmp_path / layout
+        for version in versions:
+            inner = PUBLISHED_INNER[version]
+            for split, short in (("training", "train"), ("validation", "val"), ("testing", "test")):
+                for label, word in (("real", "BonaFide"), ("fake", "Spoof")):
+                    folder = root / LAYOUTS[layout].format(
+                        version=version,
+                        inner=inner,
+                        split=split,
+                        label=label,
+                        short=short,
+                        Version=version.upper(),
+                        Inner=inner.title(),
+                        Split=split.title(),
+                        Label=label.title(),
+                        Spoof=word,
+                    )
+                    folder.mkdir(parents=True)
+                    for k in range(1, per_class + 1):
+                        codec = ".mp3" if k % 2 else ""
+                        name = f"file{k}{codec}.wav_16k.wav_norm.wav_mono.wav_silence.wav"
+                        if version == "for-2sec":
+                            name += "_2sec.wav"
+                        elif version == "for-rerec":
+                            name = f"recording{k}.wav"
+                        sf.write(folder / name, 0.1 * rng.standard_normal(1600), 16000)
+        return root
+
+    return make
