@@ -78,7 +78,16 @@ def shortcut_auc(measures, *, seed=0):
     Returns:
         DataFrame: one row per measure with its AUC on testing (0.5: no information; below 0.5: lower in fakes), and
         the row 'all together': gradient boosting fitted on training, scored on testing.
+
+    Raises:
+        FakeOrRealError: training or testing without clips of both classes that can be read.
     """
+    readable = {(row.split, row.label) for row in measures.itertuples()}
+    if not readable >= {(split, label) for split in ("training", "testing") for label in (0, 1)}:
+        raise FakeOrRealError(
+            f"an audit needs readable clips of both classes in training and testing. Received: {len(measures)} clips, "
+            "one of the four is missing. Run `fakeorreal validate` to see which."
+        )
     names = [c for c in measures if c not in ("clip", "label", "split")]
     train = measures[measures["split"] == "training"]
     test = measures[measures["split"] == "testing"]

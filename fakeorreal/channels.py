@@ -131,7 +131,7 @@ def remove_silence(y, *, sr, below=35.0, keep=0.1):
         return np.zeros(0, np.float32)
     speech = level > np.percentile(level, 95) - below
     margin = round(keep / 0.02)
-    kept = np.convolve(speech, np.ones(2 * margin + 1), "same") > 0
+    kept = np.convolve(speech, np.ones(2 * margin + 1))[margin:-margin] > 0
     first, last = np.flatnonzero(speech)[[0, -1]]
     kept[:first] = kept[last + 1 :] = False
     return np.asarray(y[: len(level) * step], np.float32)[np.repeat(kept, step)]

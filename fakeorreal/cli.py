@@ -13,7 +13,7 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
-    except FakeOrRealError as error:
+    except (FakeOrRealError, OSError) as error:  # the latter: no permission, disk full
         print(f"fakeorreal: {error}", file=sys.stderr)
         return 2
 

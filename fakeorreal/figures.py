@@ -1,103 +1,25 @@
-"""Pictures from saved scores and tables. Each function returns the Figure it drew on and never shows it.
+"""Pictures from saved scores and tables. Each function returns the Figure it drew on and never shows it."""
 
-Real is blue and fake vermillion everywhere (the colour-blind-safe palette of seaborn).
-"""
-
-from io import BytesIO
-from pathlib import Path
-
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from fakeorreal.metrics import auc, det, eer
-from fakeorreal.tables import LITERATURE_NOTE, ordered_datasets, write_atomically
-
-NAMES = ("real", "fake")
-COLOURS = ("#0173b2", "#d55e00")  # real, fake
-_STYLE = {
-    **sns.axes_style("whitegrid"),
-    **sns.plotting_context("notebook"),
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
-    "font.size": 11,
-    "axes.titlesize": 12,
-    "axes.labelsize": 11,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
-    "legend.fontsize": 10,
-    "axes.axisbelow": True,
-}
-_styled = mpl.rc_context(_STYLE)
-
-
-class _Picture(Figure):
-    """A Figure that Jupyter shows as the value of a cell, though pyplot does not know it."""
-
-    def __init__(self, width, height):
-        super().__init__(figsize=(width, height), layout="constrained")
-
-    def _repr_png_(self):
-        return _png(self)
-
-
-def _axes(ax, width, height):
-    return ax if ax is not None else _Picture(width, height).subplots()
+from fakeorreal.plotting import COLOURS, NAMES, Picture, axes_or_new, styled
+from fakeorreal.tables import LITERATURE_NOTE, ordered_datasets
 
 
 def _system_colours(systems):
     """Colours for systems, none of them close to those of real and fake."""
-    palette = ("#029e73", "#cc78bc", "#ca9161", "#949494", "#56b4e9", "#ece133", "#fbafe4")
+    palette = ("#029e73", "#cc78bc", "#ca9161", "#949494", "#56b4e9", "#ece133", "#fbafe4", "#5b3a8c", "#1a1a1a")
     return {system: palette[i % len(palette)] for i, system in enumerate(systems)}
 
 
-@_styled
-def mel_examples(clips):
-    """Log-mel spectrograms, real above fake, on one dB scale.
-
-    Args:
-        clips: list of (title, label, log_mel, sr, hop_length); log_mel in dB, shape (n_mels, frames), of a Slaney mel
-            scale from 0 to sr / 2 Hz, librosa's default; sr in Hz; hop_length in samples.
-    """
-    rows = [row for row in ([c for c in clips if c[1] == label] for label in (0, 1)) if row]
-    columns = max(map(len, rows))
-    figure = _Picture(1.2 + 3.1 * columns, 0.6 + 2.4 * len(rows))
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    low, high = min(c[2].min() for c in clips), max(c[2].max() for c in clips)
-    for axes, row in zip(grid, rows, strict=True):
-        for ax in axes[len(row) :]:
-            ax.set_axis_off()
-        for ax, (title, label, log_mel, sr, hop_length) in zip(axes, row, strict=False):
-            n_mels, frames = log_mel.shape
-            extent = (0, frames * hop_length / sr, -0.5, n_mels - 0.5)
-            picture = ax.imshow(
-                log_mel, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="magma"
-            )
-            ticks = [hz for hz in (500, 1000, 2000, 4000, 8000) if hz < sr / 2]
-            ax.set_yticks(_mel_bin(ticks, sr, n_mels), ticks)
-            ax.set_title(f"{NAMES[label]}: {title}", color=COLOURS[label])
-            ax.grid(False)
-        axes[0].set_ylabel("frequency (Hz)")
-    for ax in grid[-1]:
-        ax.set_xlabel("time (s)")
-    figure.colorbar(picture, ax=grid, label="level (dB)", pad=0.02)
-    return figure
-
-
-def _mel_bin(hz, sr, n_mels):
-    """Where frequencies lie on an axis of mel filter numbers: n_mels filters between n_mels + 2 even mel steps."""
-    import librosa  # slow to import, and only this figure needs it
-
-    return librosa.hz_to_mel(np.asarray(hz)) / librosa.hz_to_mel(sr / 2) * (n_mels + 1) - 1
-
-
-@_styled
+@styled
 def roc(scores_by_name, *, ax=None):
     """ROC curves.
 
@@ -105,7 +27,7 @@ def roc(scores_by_name, *, ax=None):
         scores_by_name: dict name -> (labels, scores), each shape (n,).
         ax: axes to draw on; None for a new figure.
     """
-    ax = _axes(ax, 6, 5.6)
+    ax = axes_or_new(ax, 6, 5.6)
     colours = _system_colours(scores_by_name)
     for name, (labels, scores) in scores_by_name.items():
         fpr, fnr = det(labels, scores)
@@ -118,7 +40,7 @@ def roc(scores_by_name, *, ax=None):
     return ax.figure
 
 
-@_styled
+@styled
 def det_plot(scores_by_name, *, ax=None):
     """Detection error trade-off on normal-deviate axes, a dot at each EER.
 
@@ -126,7 +48,7 @@ def det_plot(scores_by_name, *, ax=None):
         scores_by_name: dict name -> (labels, scores), each shape (n,).
         ax: axes to draw on; None for a new figure.
     """
-    ax = _axes(ax, 6, 5.6)
+    ax = axes_or_new(ax, 6, 5.6)
     rates = {name: eer(*pair) for name, pair in scores_by_name.items()}
     low, high = 0.001, 0.6 if max(rates.values()) < 0.4 else 0.99
     colours = _system_colours(scores_by_name)
@@ -148,7 +70,7 @@ def det_plot(scores_by_name, *, ax=None):
     return ax.figure
 
 
-@_styled
+@styled
 def confusion_matrices(items):
     """Small multiples of confusion matrices: counts, and the per cent of each row.
 
@@ -157,7 +79,7 @@ def confusion_matrices(items):
     """
     columns = min(len(items), 4)
     rows = -(-len(items) // columns)
-    figure = _Picture(0.6 + 2.6 * columns, 0.3 + 2.6 * rows)
+    figure = Picture(0.6 + 2.6 * columns, 0.3 + 2.6 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.flat[len(items) :]:
         ax.set_axis_off()
@@ -183,7 +105,7 @@ def confusion_matrices(items):
     return figure
 
 
-@_styled
+@styled
 def learning_curves(history):
     """Loss and accuracy by epoch, a column of panels per data set; the mean over seeds and its range.
 
@@ -193,7 +115,7 @@ def learning_curves(history):
     """
     datasets, systems = ordered_datasets(history["dataset"]), sorted(history["system"].unique())
     colours = _system_colours(systems)
-    figure = _Picture(2.2 + 2.3 * len(datasets), 6.2)
+    figure = Picture(2.2 + 2.3 * len(datasets), 6.2)
     grid = figure.subplots(2, len(datasets), squeeze=False, sharex=True, sharey="row")
     for axes, dataset in zip(grid.T, datasets, strict=True):
         for ax, (quantity, scale) in zip(axes, (("loss", 1), ("accuracy", 100)), strict=True):
@@ -218,7 +140,7 @@ def learning_curves(history):
     return figure
 
 
-@_styled
+@styled
 def accuracy_bars(breakdown, title, *, ax=None):
     """Accuracy of each value of a column with its Wilson interval, best on top, totals below; n at the right.
 
@@ -230,7 +152,7 @@ def accuracy_bars(breakdown, title, *, ax=None):
     by = breakdown.columns[0]
     table = breakdown.assign(total=breakdown[by] == "TOTAL")
     table = table.sort_values(["total", "accuracy", by, "label"], ascending=[False, True, False, False])
-    ax = _axes(ax, 7.5, 1.3 + 0.36 * len(table))
+    ax = axes_or_new(ax, 7.5, 1.3 + 0.36 * len(table))
     height = np.arange(len(table)) + 0.5 * ~table["total"]  # a gap between the totals and the rest
     errors = [table["accuracy"] - table["accuracy_low"], table["accuracy_high"] - table["accuracy"]]
     ax.barh(
@@ -260,7 +182,7 @@ def _label_patches():
     return [Patch(color=colour, label=name) for name, colour in zip(NAMES, COLOURS, strict=True)]
 
 
-@_styled
+@styled
 def score_histogram(labels, scores, threshold, *, ax=None):
     """Histograms of the scores of real and fake clips, with the threshold.
 
@@ -270,7 +192,7 @@ def score_histogram(labels, scores, threshold, *, ax=None):
         threshold: logit; fake is called at or above it.
         ax: axes to draw on; None for a new figure.
     """
-    ax = _axes(ax, 7, 4)
+    ax = axes_or_new(ax, 7, 4)
     labels, scores = np.asarray(labels), np.asarray(scores)
     edges = np.linspace(scores.min(), scores.max(), 41) if np.ptp(scores) else 1
     for label in (0, 1):
@@ -282,7 +204,7 @@ def score_histogram(labels, scores, threshold, *, ax=None):
     return ax.figure
 
 
-@_styled
+@styled
 def benchmark_bars(table, literature, *, ax=None):
     """Accuracy by data set and system; published figures as hollow markers on the bar they belong to.
 
@@ -296,7 +218,7 @@ def benchmark_bars(table, literature, *, ax=None):
     bars = table[["system", "epochs"]].drop_duplicates().sort_values(["system", "epochs"])
     bars = list(bars.itertuples(index=False))
     colours = _system_colours(dict.fromkeys(bar.system for bar in bars))
-    ax = _axes(ax, min(5 + 0.25 * len(bars) * len(datasets), 11), 5.2)
+    ax = axes_or_new(ax, min(5 + 0.25 * len(bars) * len(datasets), 11), 5.2)
     width = 0.84 / len(bars)
     published = []
     for i, bar in enumerate(bars):
@@ -342,7 +264,7 @@ _LAYERS = {  # word in the name of a layer: fill, height
 }
 
 
-@_styled
+@styled
 def model_diagram(layers, *, title="Network", ax=None):
     """Block diagram: a box per layer with its output shape, parameters below, rows of 8 read left to right.
 
@@ -353,7 +275,7 @@ def model_diagram(layers, *, title="Network", ax=None):
     """
     rows = -(-len(layers) // _PER_ROW)
     columns = min(len(layers), _PER_ROW)
-    ax = _axes(ax, max(1.35 * columns, 5), 0.7 + 2 * rows)
+    ax = axes_or_new(ax, max(1.35 * columns, 5), 0.7 + 2 * rows)
     for i, (name, shape, parameters) in enumerate(layers):
         row, x = divmod(i, _PER_ROW)
         y = -2.4 * row
@@ -376,21 +298,3 @@ def model_diagram(layers, *, title="Network", ax=None):
     ax.set_axis_off()
     ax.set_title(f"{title}: {sum(layer[2] for layer in layers):,} parameters")
     return ax.figure
-
-
-def save_figure(fig, name, folder):
-    """Write ``<name>.png`` atomically, the same bytes for the same picture, and close the figure.
-
-    Args:
-        fig: Figure.
-        name: file name without suffix.
-        folder: where to write; made if missing.
-    """
-    write_atomically(Path(folder) / f"{name}.png", _png(fig))
-    plt.close(fig)
-
-
-def _png(figure):
-    data = BytesIO()
-    figure.savefig(data, format="png", dpi=130, facecolor="white", metadata={"Software": None})
-    return data.getvalue()

@@ -1,6 +1,5 @@
 """'Run all' from the command line: execute the notebooks in order and store them with clean outputs."""
 
-import os
 from pathlib import Path
 
 import nbformat
@@ -28,8 +27,6 @@ def run_all(folder, *, save=True, progress=True):
     paths = sorted(p for p in Path(folder).glob("*.ipynb") if not p.name.startswith("."))
     if not paths:
         raise FakeOrRealError(f"{folder}: holds no notebook. Run this from the folder of the repository.")
-    # Anything a kernel says on start-up would end up in the cells.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     notebooks = [nbformat.read(path, as_version=4) for path in paths]
     total = sum(cell.cell_type == "code" for notebook in notebooks for cell in notebook.cells)
     with tqdm(total=total, unit="cell", disable=not progress) as bar:

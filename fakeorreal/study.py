@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from fakeorreal import figures, tables, training
+from fakeorreal import plotting, tables, training
 from fakeorreal.corpora import cut_windows, for_dataset, subsample
 from fakeorreal.features import extract
 from fakeorreal.systems import get_profile, get_system
@@ -46,8 +46,10 @@ class Study:
         default = (self.corpus_name, self.profile.name) == ("prompts", "demo")
         below = "." if default else f"{self.corpus_name}-{self.profile.name}"
         self.results, self.images = self.home / "results" / below, self.home / "Images" / below
-        self._features = {}
-        self._corpora = {}
+        self._features, self._corpora = {}, {}
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if self.profile.threads:  # read by TensorFlow when it starts
+            os.environ["TF_NUM_INTRAOP_THREADS"] = str(self.profile.threads)
 
     def __repr__(self):
         return f"Study(profile={self.profile.name!r}, corpus={self.corpus_name!r})"
@@ -125,7 +127,7 @@ class Study:
 
     def save_figure(self, figure, name):
         """Write a figure as PNG. Returns the figure, so that a notebook shows it."""
-        figures.save_figure(figure, name, self.images)
+        plotting.save_figure(figure, name, self.images)
         return figure
 
     def _run(self, name, dataset, seed):
@@ -137,14 +139,14 @@ class Study:
         key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
         folder = self.home / "data" / "runs" / name / f"{dataset}-seed{seed}-{key}"
         if not (folder / "scores.csv").is_file():
-            scores = pd.concat(_scores(system, budget, splits, seed, folder, self.profile.threads))
+            scores = pd.concat(_scores(system, budget, splits, seed, folder))
             scores["n_training"] = len(splits["training"])
             folder.mkdir(parents=True, exist_ok=True)
             _write_csv(scores, folder / "scores.csv")
         return folder
 
 
-def _scores(system, budget, splits, seed, folder, threads):
+def _scores(system, budget, splits, seed, folder):
     """Score validation and testing at every mark, and keep the learning curve."""
     if system.kind == "classical":
         fitted = [(None, training.fit_classical(system, splits["training"], seed=seed))]
@@ -156,7 +158,6 @@ def _scores(system, budget, splits, seed, folder, threads):
             marks=budget.marks,
             seed=seed,
             folder=folder,
-            threads=threads,
         )
     for epoch, model, *history in fitted:
         for split in ("validation", "testing"):

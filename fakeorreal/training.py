@@ -16,26 +16,19 @@ CURVE_CLIPS = 200  # validation rows behind the learning curve, per class
 _SCORING_BATCH = 256
 
 
-def make_deterministic(seed, threads=0):
+def make_deterministic(seed):
     """Seed Python, NumPy and Keras, and make TensorFlow's operators deterministic.
 
-    Two runs on one machine then give identical numbers. The number of threads is fixed at the first call.
-
-    Args:
-        seed: any integer.
-        threads: threads inside an operator; 0 lets TensorFlow choose.
+    Two runs on one machine then give identical numbers, as long as the number of threads is the same.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
-def fit_network(system, training, validation, *, marks, seed, folder, threads=0):
+def fit_network(system, training, validation, *, marks, seed, folder):
     """Train a Keras system and yield it at each mark.
 
     A checkpoint is kept every ``CHECKPOINT_EVERY`` epochs; a run that was killed goes on from there and ends with
@@ -48,7 +41,6 @@ def fit_network(system, training, validation, *, marks, seed, folder, threads=0)
         marks: increasing epochs at which to stop and be scored.
         seed: seeds weights, dropout and the order of clips.
         folder: where checkpoint, history and the finished network go.
-        threads: see ``make_deterministic``.
 
     Yields:
         (epoch, model, history): history is a DataFrame with epoch, loss, accuracy, val_loss, val_accuracy.
@@ -57,7 +49,7 @@ def fit_network(system, training, validation, *, marks, seed, folder, threads=0)
         FakeOrRealError: a class is missing from the training clips.
     """
     _check_classes(training)
-    make_deterministic(seed, threads)
+    make_deterministic(seed)
     import keras
 
     folder = Path(folder)

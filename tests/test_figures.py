@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from fakeorreal import figures, metrics, tables
+from fakeorreal import corpus_figures, figures, metrics, plotting, tables
 
 
 @pytest.fixture
@@ -47,18 +47,18 @@ def test_mel_frequencies_and_seconds_are_where_librosa_puts_them():
 
     tone = librosa.tone(1000, sr=16000, duration=2.0)
     log_mel = librosa.power_to_db(librosa.feature.melspectrogram(y=tone, sr=16000), ref=np.max)
-    figure = figures.mel_examples([("tone", 0, log_mel, 16000, 512), ("tone", 1, log_mel, 16000, 512)])
+    figure = corpus_figures.mel_examples([("tone", 0, log_mel, 16000, 512), ("tone", 1, log_mel, 16000, 512)])
     ax = figure.axes[0]
     ticks = {t.get_text(): y for t, y in zip(ax.get_yticklabels(), ax.get_yticks(), strict=True)}
     assert ticks["1000"] == pytest.approx(log_mel.mean(1).argmax(), abs=1)
     assert ax.get_xlim() == pytest.approx((0, 2.0), abs=512 / 16000)
-    assert ax.get_title() == "real: tone" and to_hex(ax.title.get_color()) == figures.COLOURS[0]
+    assert ax.get_title() == "real: tone" and to_hex(ax.title.get_color()) == plotting.COLOURS[0]
     assert len(figure.axes) == 3  # two pictures, one colour bar
 
 
 def test_mel_examples_keep_rows_apart_when_one_is_shorter(rng):
     clips = [("x", label, rng.normal(size=(16, 20)), 16000, 256) for label in (0, 1, 1)]
-    assert [ax.get_title() for ax in figures.mel_examples(clips).axes[:4]] == ["real: x", "", "fake: x", "fake: x"]
+    assert [ax.get_title() for ax in corpus_figures.mel_examples(clips).axes[:4]] == ["real: x", "", "fake: x", "fake: x"]
 
 
 def test_roc_draws_each_curve_with_its_auc(pairs):
@@ -113,7 +113,7 @@ def test_accuracy_bars_are_sorted_coloured_and_labelled(breakdown):
     names = [t.get_text() for t in ax.get_yticklabels()]
     assert names == ["TOTAL (real)", "TOTAL (fake)", "de (real)", "en", "de (fake)"]
     assert [bar.get_width() for bar in ax.patches] == [60, 80, 60, 75, 90]
-    assert [to_hex(bar.get_facecolor()) for bar in ax.patches] == [figures.COLOURS[i] for i in (0, 1, 0, 1, 1)]
+    assert [to_hex(bar.get_facecolor()) for bar in ax.patches] == [plotting.COLOURS[i] for i in (0, 1, 0, 1, 1)]
     whiskers = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert whiskers == [[50, 69], [77, 83], [50, 69], [70, 80], [85, 94]]
     assert "n = 1,200" in texts(figure)
@@ -167,7 +167,7 @@ def test_drawing_on_given_axes_returns_their_figure(pairs, breakdown):
 
 def test_saved_figures_are_the_same_bytes_twice_without_date_or_software(pairs, tmp_path):
     for folder in ("a", "b"):
-        figures.save_figure(figures.roc(pairs), "roc", tmp_path / folder)
+        plotting.save_figure(figures.roc(pairs), "roc", tmp_path / folder)
     data = (tmp_path / "a" / "roc.png").read_bytes()
     assert data == (tmp_path / "b" / "roc.png").read_bytes()
     assert b"Software" not in data and b"tEXt" not in data and b"tIME" not in data

@@ -153,23 +153,34 @@ def fetch_packages(folder):
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
             raise FakeOrRealError(f"the prompts cannot be fetched: {program} is not on this system. {hint}")
-    result = subprocess.run(["apt-get", "download", *missing], cwd=folder, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise FakeOrRealError(f"the prompts cannot be fetched: apt-get says {reason!r}. {hint}")
+    _run(["apt-get", "download", *missing], folder, hint)
     for name in missing:
         archive = max(folder.glob(f"{name}_*.deb"), key=lambda p: p.stat().st_mtime)
-        subprocess.run(["dpkg-deb", "-x", archive, folder / "unpacked"], check=True, capture_output=True)
+        _run(["dpkg-deb", "-x", archive.name, "unpacked"], folder, hint)
     return share
 
 
+def _run(command, folder, hint):
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise FakeOrRealError(f"the prompts cannot be fetched: {command[0]} says {reason!r}. {hint}")
+
+
 def _present(share, package):
-    return (share / "doc" / package / "copyright").is_file()
+    """Whether a package is there whole: systems made small keep its copyright and drop the rest of its doc folder."""
+    doc = share / "doc" / package
+    texts = package not in TEXT_PACKAGES or _texts_path(share, package).is_file()
+    return texts and (doc / "copyright").is_file()
+
+
+def _texts_path(share, package):
+    return share / "doc" / package / f"{package.removeprefix('asterisk-')}.txt.gz"
 
 
 def read_texts(share, language):
     """Sentence texts of a language: dict of prompt name → text; tones, notes and single words are left out."""
-    path = share / "doc" / f"asterisk-core-sounds-{language}" / f"core-sounds-{language}.txt.gz"
+    path = _texts_path(share, f"asterisk-core-sounds-{language}")
     texts = {}
     for line in gzip.decompress(path.read_bytes()).decode("utf-8-sig").splitlines():
         prompt, colon, text = line.partition(":")
@@ -201,9 +212,8 @@ def plan(share):
         voices = [voice.name for voice in VOICES if voice.language == source.language]
         vocoders = list(VOCODERS) if source.testing else TRAINING_VOCODERS
         root = share / "asterisk" / "sounds" / source.folder
-        found = {
-            str(p.relative_to(root).with_suffix("")): p for p in root.rglob("*.*") if p.suffix in (".g722", ".wav")
-        }
+        recordings = [*sorted(root.rglob("*.wav")), *sorted(root.rglob("*.g722"))]  # where both are there, .g722 wins
+        found = {str(p.relative_to(root).with_suffix("")): p for p in recordings}
         turns = {}
         for prompt in sorted(found, key=lambda name: _digest(source.folder + name)):
             if prompt not in texts or prompt.startswith(("digits/", "letters/", "phonetic/", "silence/")):

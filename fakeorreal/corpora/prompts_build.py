@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import tempfile
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +23,12 @@ from tqdm.auto import tqdm
 
 from fakeorreal import audio, channels
 from fakeorreal.audio import SAMPLE_RATE
-from fakeorreal.corpora import prompts
+from fakeorreal.corpora import for_dataset, prompts
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.synthesis.tts import DEBIAN_PACKAGES, VOICES, missing_engines, speak
 from fakeorreal.synthesis.vocoders import VOCODERS, copy_synthesis
 
-BUILD_VERSION = 2  # raise when the sound of the corpus changes
+BUILD_VERSION = 3  # raise when the sound of the corpus changes
 SECONDS = 2.0
 SHORTEST = 1.0  # seconds of speech that a clip of for-norm has at least
 MANIFEST_COLUMNS = (
@@ -63,7 +64,7 @@ def build(root, *, n_jobs=-1, progress=True):
     state = {"build": BUILD_VERSION, "plan": _plan_hash(sentences, share), "soxr": version("soxr")}
     manifest, marker = root / "manifest.csv", root / "build.json"
     if marker.is_file() and json.loads(marker.read_text()) != state:
-        shutil.rmtree(root)
+        _clear(root)
     if manifest.is_file():
         return manifest
     root.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,15 @@ def _plan_hash(sentences, share):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def _clear(root):
+    """Delete what a build makes, the manifest first and the marker not at all, so that a kill here does no harm."""
+    for name in ("manifest.csv", "left_out.txt", "parts", "licences", *for_dataset.PARTS):
+        if (root / name).is_dir():
+            shutil.rmtree(root / name)
+        else:
+            (root / name).unlink(missing_ok=True)
+
+
 def _copy_licences(share, folder):
     folder.mkdir(exist_ok=True)
     for package in prompts.PACKAGES:
@@ -121,11 +131,11 @@ def _speech_jobs(sentences, folder):
 
 def _speak_job(voice, texts, folder):
     """Speak next to the final folder and move what is complete, so that a killed run leaves no half-written file."""
-    draft = folder / f"draft-{os.getpid()}"
-    failed = speak(voice, texts, draft)
-    for stem in texts.keys() - set(failed):
-        os.replace(draft / f"{stem}.wav", folder / f"{stem}.wav")
-    shutil.rmtree(draft)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="draft-") as draft:
+        failed = speak(voice, texts, draft)
+        for stem in texts.keys() - set(failed):
+            os.replace(Path(draft, f"{stem}.wav"), folder / f"{stem}.wav")
 
 
 def _spoken(folder, sentence):
@@ -162,10 +172,10 @@ def _pair(sentence, speech):
         fake = audio.read(_spoken(speech, sentence), sr=SAMPLE_RATE)
     fake = channels.g722(channels.set_level(fake))
     human, fake = (_common_channel(y, sentence.source.telephone) for y in (human, fake))
-    pair = human, channels.match_spectrum(fake, human, sr=SAMPLE_RATE)
-    n = min(map(len, pair))
+    n = min(len(human), len(fake))
     if n < SHORTEST * SAMPLE_RATE:
         raise FakeOrRealError(f"{n / SAMPLE_RATE:.2f} s of speech is shorter than {SHORTEST:g} s. Left out.")
+    pair = human, channels.match_spectrum(fake, human, sr=SAMPLE_RATE)
     return [_finish(y[:n], f"{sentence.stem}/{k}") for k, y in enumerate(pair)]
 
 
@@ -186,7 +196,7 @@ def _finish(y, key):
     """Level, room tone of a random level and colour, codec, level."""
     rng = channels.seeded(key)
     y = channels.set_level(y)
-    y = channels.add_noise(y, snr=rng.uniform(25, 35), tilt=rng.uniform(2, 6), rng=rng)
+    y = channels.add_noise(y, snr=rng.uniform(20, 30), tilt=rng.uniform(2, 6), rng=rng)
     fade = np.minimum(1, np.arange(1, 81) / 80).astype(np.float32)  # 5 ms, so that no cut clicks
     y[:80] *= fade
     y[-80:] *= fade[::-1]

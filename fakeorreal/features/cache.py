@@ -34,13 +34,15 @@ class Features:
         failed: DataFrame ``clip, reason`` of those that could not.
         shape: shape of one row.
         labels: int array, shape (n,); real = 0, fake = 1.
+        digest: hash of content, labels and names: what a result computed from these features depends on.
     """
 
-    def __init__(self, corpus, failed, shape, places):
+    def __init__(self, corpus, failed, shape, places, digest):
         self.corpus = corpus
         self.failed = failed
         self.shape = shape
         self.labels = corpus["label"].to_numpy(int)
+        self.digest = digest
         self._blocks, block_of = np.unique([str(path) for path, _ in places], return_inverse=True)
         self._places = np.column_stack([block_of, [row for _, row in places]])
 
@@ -101,11 +103,14 @@ def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
     failed = pd.DataFrame({"clip": rows["clip"][bad], "reason": [reasons[key] for key in keys if key in reasons]})
     if bad.all():
         raise FakeOrRealError(f"none of the {len(rows)} clips gave features. The first: {failed['reason'].iloc[0]}")
+    rows = rows[~bad].reset_index(drop=True)
+    keys = [key for key in keys if key not in reasons]
     return Features(
-        rows[~bad].reset_index(drop=True),
+        rows,
         failed.reset_index(drop=True),
         tuple(front_end.shape),
-        [places[key] for key in keys if key not in reasons],
+        [places[key] for key in keys],
+        _digest([keys, rows["label"].tolist(), rows["clip"].tolist()]),
     )
 
 

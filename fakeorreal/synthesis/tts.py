@@ -92,7 +92,7 @@ def speak(voice, sentences, folder):
         list of stems that the engine could not speak; no file is left for those.
 
     Raises:
-        FakeOrRealError: the engine is not installed.
+        FakeOrRealError: the engine is not installed, or does not come to an end.
     """
     program = shutil.which(ENGINES[voice.engine])
     if program is None:
@@ -119,11 +119,10 @@ def _speak_one(program, voice, text, path):
         script.write(text)
         script.flush()
         if voice.engine == "espeak-ng":
-            command = [program, "-v", voice.voice, "-s", f"{voice.rate:g}", "-b", "1", "-w", path, "-f", script.name]
+            options = ["-v", voice.voice, "-s", f"{voice.rate:g}", "-b", "1", "-w", path.name]
         else:
-            stretch = f"duration_stretch={voice.rate:g}"
-            command = [program, "-voice", voice.voice, "--setf", stretch, "-f", script.name, "-o", path]
-        subprocess.run(command, check=False, capture_output=True, timeout=120, stdin=subprocess.DEVNULL)
+            options = ["-voice", voice.voice, "--setf", f"duration_stretch={voice.rate:g}", "-o", path.name]
+        _run([program, *options, "-f", script.name], path.parent, seconds=120)
 
 
 def _festival(program, voice, sentences, folder):
@@ -138,14 +137,19 @@ def _festival_batch(program, voice, sentences, folder):
     lines = [f"(voice_{voice.voice})", f"(Parameter.set 'Duration_Stretch {voice.rate:g})"]
     for stem, text in sentences.items():
         quoted = text.replace("\\", " ").replace('"', " ")
-        lines.append(f'(utt.save.wave (utt.synth (Utterance Text "{quoted}")) "{folder / stem}.wav" \'riff)')
+        lines.append(f'(utt.save.wave (utt.synth (Utterance Text "{quoted}")) "{stem}.wav" \'riff)')
     with tempfile.NamedTemporaryFile("wb", suffix=".scm") as script:
         script.write("\n".join(lines).encode(voice.encoding, "replace"))
         script.flush()
-        subprocess.run(
-            [program, "-b", script.name],
-            check=False,
-            capture_output=True,
-            timeout=60 + 10 * len(sentences),
-            stdin=subprocess.DEVNULL,
-        )
+        _run([program, "-b", script.name], folder, seconds=60 + 10 * len(sentences))
+
+
+def _run(command, folder, *, seconds):
+    """Run an engine inside the folder it writes to, so that no folder name has to be quoted for it.
+
+    Its exit code says nothing: engines report success without speaking, and failure after speaking.
+    """
+    try:
+        subprocess.run(command, cwd=folder, check=False, capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as error:
+        raise FakeOrRealError(f"{command[0]} took more than {seconds} s. Try again when less is running.") from error

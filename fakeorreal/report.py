@@ -1,0 +1,76 @@
+"""From saved scores to what tables and figures show."""
+
+import pandas as pd
+
+from fakeorreal import metrics, tables
+
+
+def last_epochs(scores):
+    """The rows of each system's last mark: longest trained, or without epochs."""
+    last = scores.groupby("system")["epochs"].transform("max")
+    return scores[scores["epochs"].isna() | (scores["epochs"] == last)]
+
+
+def one_run(scores, system, dataset):
+    """(validation, testing) scores of a system's first seed at its last mark."""
+    rows = last_epochs(scores[(scores["system"] == system) & (scores["dataset"] == dataset)])
+    rows = rows[rows["seed"] == rows["seed"].min()]
+    return rows[rows["split"] == "validation"], rows[rows["split"] == "testing"]
+
+
+def curves(scores, dataset):
+    """Testing labels and scores of every system on a data set, first seed, last mark: dict for ROC and DET."""
+    systems = scores.loc[scores["dataset"] == dataset, "system"].unique()
+    runs = {system: one_run(scores, system, dataset)[1] for system in systems}
+    return {system: (run["label"].to_numpy(), run["score"].to_numpy()) for system, run in runs.items()}
+
+
+def threshold_of(validation):
+    """Score threshold at the equal-error point of validation scores."""
+    return metrics.eer_threshold(validation["label"], validation["score"])
+
+
+def confusions(scores, system):
+    """Confusion counts of a system on testing, first seed, last mark: data set → [[tn, fp], [fn, tp]]."""
+    found = {}
+    for dataset in tables.ordered_datasets(scores.loc[scores["system"] == system, "dataset"]):
+        validation, testing = one_run(scores, system, dataset)
+        c = metrics.confusion(testing["label"], testing["score"], threshold_of(validation))
+        found[dataset] = [[c["tn"], c["fp"]], [c["fn"], c["tp"]]]
+    return found
+
+
+def generalisation_gap(scores):
+    """EER in per cent on validation and on testing, per system and data set, last mark, mean over seeds."""
+    rows = []
+    for (system, dataset, split), runs in last_epochs(scores).groupby(["system", "dataset", "split"]):
+        per_seed = [metrics.eer(run["label"], run["score"]) for _, run in runs.groupby("seed")]
+        rows.append({"system": system, "dataset": dataset, "split": split, "eer": 100 * sum(per_seed) / len(per_seed)})
+    table = pd.DataFrame(rows).pivot(index=["system", "dataset"], columns="split", values="eer").reset_index()
+    table = table.rename_axis(columns=None).rename(columns={s: f"eer_{s}" for s in ("validation", "testing")})
+    order = {name: k for k, name in enumerate(tables.ordered_datasets(table["dataset"]))}
+    table = table.sort_values(["system", "dataset"], key=lambda c: c.map(order) if c.name == "dataset" else c)
+    table["gap"] = table["eer_testing"] - table["eer_validation"]
+    return table[["system", "dataset", "eer_validation", "eer_testing", "gap"]].reset_index(drop=True)
+
+
+def beside_literature(benchmark, system):
+    """Our accuracy of a system beside what the literature states for it, by data set and epochs, in per cent."""
+    ours = benchmark.loc[benchmark["system"] == system, ["dataset", "epochs", "accuracy", "eer", "eer_low", "eer_high"]]
+    stated = tables.LITERATURE[tables.LITERATURE["system"] == system].dropna(subset="epochs")
+    stated = stated.rename(columns={"accuracy": "stated_accuracy"})[
+        ["dataset", "epochs", "stated_accuracy", "source", "note"]
+    ]
+    return ours.merge(stated, on=["dataset", "epochs"], how="left")
+
+
+def layers(model):
+    """(name, output shape, parameters) of every layer of a Keras model, for ``figures.model_diagram``."""
+    return [
+        (layer.name.rstrip("0123456789").replace("_", " ").strip(), _shape(layer.output.shape), layer.count_params())
+        for layer in model.layers
+    ]
+
+
+def _shape(shape):
+    return "×".join(str(size) for size in shape[1:])
