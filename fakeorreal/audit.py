@@ -95,3 +95,16 @@ def shortcut_auc(measures, *, seed=0):
     model = HistGradientBoostingClassifier(random_state=seed).fit(train[names], train["label"])
     together = roc_auc_score(test["label"], model.predict_proba(test[names])[:, 1])
     return pd.DataFrame([*rows, {"measure": "all together", "auc": together}])
+
+
+def shortcut_table(corpora):
+    """``shortcut_auc`` of several corpora side by side.
+
+    Args:
+        corpora: dict name → table of clips.
+
+    Returns:
+        DataFrame: measure, and one AUC column per corpus.
+    """
+    columns = {name: shortcut_auc(measure(corpus)).set_index("measure")["auc"] for name, corpus in corpora.items()}
+    return pd.DataFrame(columns).rename_axis("measure").reset_index()

@@ -61,7 +61,7 @@ def _audit(options):
     from fakeorreal import audit
     from fakeorreal.corpora import load_corpus
 
-    table = audit.shortcut_auc(audit.measure(load_corpus(options.dataset, options.folder)))
+    table = audit.shortcut_table({options.dataset: load_corpus(options.dataset, options.folder)})
     print(table.to_string(index=False, float_format="{:.3f}".format))
 
 

@@ -100,10 +100,10 @@ PROFILES = {
         ),
         Profile(
             "demo",
-            Budget(training=600),
+            Budget(training=400),
             {
-                "custom_cnn": Budget(seeds=(0,), training=600),
-                "custom_cnn_published": Budget(("for-2sec",), (20,), (0,), 60, 100),
+                "custom_cnn": Budget(seeds=(0,), training=400),
+                "custom_cnn_published": Budget(("for-2sec",), (20,), (0,), 40, 60),
             },
             threads=2,
         ),

@@ -12,7 +12,7 @@ from fakeorreal.errors import FakeOrRealError
 
 RECIPE_VERSION = 1  # raise when a change here changes scores
 CHECKPOINT_EVERY = 10  # epochs
-CURVE_CLIPS = 200  # validation rows behind the learning curve, per class
+CURVE_CLIPS = 100  # validation rows behind the learning curve, per class
 _SCORING_BATCH = 256
 
 
@@ -71,6 +71,7 @@ def fit_network(system, training, validation, *, marks, seed, folder):
                 epochs=stop,
                 validation_data=curve_data,
                 validation_batch_size=_SCORING_BATCH,
+                shuffle=False,
                 verbose=0,
             ).history
             history += [
@@ -170,7 +171,8 @@ def _save(model, history, folder):
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     model.save(draft / "model.keras")
-    (draft / "history.json").write_text(json.dumps(history))
+    random_states = [v.numpy().tolist() for v in _random_states(model)]
+    (draft / "history.json").write_text(json.dumps({"history": history, "random_states": random_states}))
     old = folder / "state.old"
     if state.is_dir():
         os.replace(state, old)
@@ -184,5 +186,13 @@ def _restore(folder):
     for state in (folder / "state", folder / "state.old"):
         if (state / "history.json").is_file():
             model = keras.models.load_model(state / "model.keras", safe_mode=True)
-            return model, json.loads((state / "history.json").read_text())
+            saved = json.loads((state / "history.json").read_text())
+            for variable, value in zip(_random_states(model), saved["random_states"], strict=True):
+                variable.assign(value)
+            return model, saved["history"]
     return None, []
+
+
+def _random_states(model):
+    """Where the dropout layers are in their random sequences; a .keras file does not keep this."""
+    return [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]

@@ -182,6 +182,13 @@ def test_remove_silence_keeps_the_samples_of_speech():
     np.testing.assert_array_equal(channels.remove_silence(y, sr=SR), y[8000:24000])
 
 
+def test_remove_silence_keeps_a_margin_on_both_sides():
+    # |=== 1.0 s ===|....... 0.6 s .......|=== 1.0 s ===|
+    # 0          16000   17600     24000   25600     41600
+    y = blocks(1.0, 0.6, 1.0)
+    np.testing.assert_array_equal(channels.remove_silence(y, sr=SR), np.r_[y[:17600], y[24000:]])
+
+
 def test_remove_silence_settings():
     y = blocks(1.0, 0.6, 1.0)
     assert len(channels.remove_silence(y, sr=SR, keep=0.2)) == round(2.4 * SR)

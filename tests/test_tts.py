@@ -54,6 +54,7 @@ def test_what_cannot_be_spoken_is_reported_and_leaves_no_file(tmp_path, voice):
         "$(touch {0}) `touch {0}` ; touch {0} & | touch {0} hello",
         "-o {0} hello",
         "--help",
+        "hello \\",
         "-w {0} -f /etc/hostname hello",
         'hello\n(system "touch {0}")\n',
     ],

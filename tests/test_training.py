@@ -1,0 +1,115 @@
+"""Training: the same numbers twice, and after an interruption; scores by clip; classes that are missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fakeorreal import training
+from fakeorreal.errors import FakeOrRealError
+from fakeorreal.systems import System
+
+
+class Table:
+    """Features of made-up clips, in memory: what `Features` offers to training."""
+
+    def __init__(self, n, seed, windows=1):
+        rng = np.random.default_rng(seed)
+        self.labels = np.arange(n) % 2
+        self.values = (rng.normal(size=(n, 6)) + self.labels[:, None]).astype("float32")
+        self.shape = (6,)
+        names = [f"c{k // windows:03d}#{k % windows}" if windows > 1 else f"c{k:03d}" for k in range(n)]
+        self.corpus = pd.DataFrame({"clip": names, "label": self.labels})
+        for column in ("group", "speaker", "generator", "language", "split"):
+            self.corpus[column] = column
+
+    def __len__(self):
+        return len(self.labels)
+
+    def rows(self, indices):
+        return self.values[indices]
+
+
+DNN = System("dnn", front_end=None, standardise=True)
+
+
+def fit(folder, marks=(3, 12), seed=0):
+    train, validation = Table(70, 1), Table(20, 2)
+    return {
+        epoch: (training.score_clips(DNN, model, validation)["score"].to_numpy(), history)
+        for epoch, model, history in training.fit_network(DNN, train, validation, marks=marks, seed=seed, folder=folder)
+    }
+
+
+def test_two_runs_give_the_same_numbers_and_another_seed_does_not(tmp_path):
+    first, second, other = (fit(tmp_path / str(k), marks=(3,), seed=s) for k, s in enumerate((0, 0, 1)))
+    np.testing.assert_array_equal(first[3][0], second[3][0])
+    pd.testing.assert_frame_equal(first[3][1], second[3][1])
+    assert not np.allclose(first[3][0], other[3][0])
+
+
+def test_a_killed_run_goes_on_and_ends_where_a_straight_one_does(tmp_path, monkeypatch):
+    straight = fit(tmp_path / "straight")
+    saved = training._save
+
+    def killed(model, history, folder):
+        saved(model, history, folder)
+        if len(history) == 10:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "killed")
+    monkeypatch.setattr(training, "_save", saved)
+    resumed = fit(tmp_path / "killed")
+    for epoch in (3, 12):
+        np.testing.assert_array_equal(straight[epoch][0], resumed[epoch][0])
+        pd.testing.assert_frame_equal(straight[epoch][1], resumed[epoch][1])
+
+
+def test_the_early_mark_is_that_of_a_run_that_ends_there(tmp_path):
+    assert np.array_equal(fit(tmp_path / "a", marks=(3, 12))[3][0], fit(tmp_path / "b", marks=(3,))[3][0])
+
+
+def test_it_learns_and_the_curve_says_so(tmp_path):
+    history = fit(tmp_path, marks=(12,))[12][1]
+    assert list(history["epoch"]) == list(range(1, 13))
+    assert history["loss"].iloc[-1] < 0.8 * history["loss"].iloc[0]
+    assert history["val_accuracy"].iloc[-1] > 0.8
+
+
+def test_features_are_standardised_inside_the_network(tmp_path):
+    shifted = Table(70, 1)
+    shifted.values = 1000 + 50 * shifted.values
+    *_, (_, model, _) = training.fit_network(DNN, shifted, shifted, marks=(12,), seed=0, folder=tmp_path)
+    scores = training.score_clips(DNN, model, shifted)
+    assert ((scores["score"] > 0) == (scores["label"] == 1)).mean() > 0.85
+
+
+def test_windows_of_a_clip_are_averaged():
+    class First:
+        def predict_on_batch(self, block):
+            return block[:, :1]
+
+    features = Table(30, 3, windows=3)
+    features.corpus["label"] = 1
+    scores = training.score_clips(DNN, First(), features)
+    assert list(scores["clip"]) == [f"c{k:03d}" for k in range(10)]
+    np.testing.assert_allclose(scores["score"], features.values[:, 0].reshape(10, 3).mean(axis=1), rtol=1e-6)
+
+
+def test_classical_systems_score_higher_for_fake():
+    system = System("logistic_regression", front_end=None, kind="classical")
+    train, test = Table(80, 1), Table(40, 2)
+    scores = training.score_clips(system, training.fit_classical(system, train, seed=0), test)
+    assert scores.loc[scores["label"] == 1, "score"].mean() > scores.loc[scores["label"] == 0, "score"].mean() + 1
+
+
+@pytest.mark.parametrize("kind", ["keras", "classical"])
+def test_a_missing_class_is_an_error(tmp_path, kind):
+    train = Table(10, 1)
+    train.labels = np.zeros(10, int)
+    with pytest.raises(FakeOrRealError, match="no fake clip is left"):
+        if kind == "keras":
+            next(training.fit_network(DNN, train, train, marks=(1,), seed=0, folder=tmp_path))
+        else:
+            training.fit_classical(System("svm", None, "classical"), train, seed=0)
