@@ -79,7 +79,7 @@ def confusion_matrices(items):
     """
     columns = min(len(items), 4)
     rows = -(-len(items) // columns)
-    figure = Picture(0.6 + 2.6 * columns, 0.3 + 2.6 * rows)
+    figure = Picture(0.6 + 2.6 * columns, 0.5 + 2.9 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.flat[len(items) :]:
         ax.set_axis_off()

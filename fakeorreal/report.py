@@ -40,18 +40,33 @@ def confusions(scores, system):
     return found
 
 
-def generalisation_gap(scores):
-    """EER in per cent on validation and on testing, per system and data set, last mark, mean over seeds."""
+def threshold_transfer(scores):
+    """What it costs to carry the threshold of validation over to testing: per system and data set, last mark.
+
+    Returns:
+        DataFrame in per cent, means over seeds: EER on both splits, balanced accuracy on testing at the threshold of
+        validation, and ``threshold_loss``: how far that stays below 100 - EER, what the right threshold would give.
+    """
     rows = []
-    for (system, dataset, split), runs in last_epochs(scores).groupby(["system", "dataset", "split"]):
-        per_seed = [metrics.eer(run["label"], run["score"]) for _, run in runs.groupby("seed")]
-        rows.append({"system": system, "dataset": dataset, "split": split, "eer": 100 * sum(per_seed) / len(per_seed)})
-    table = pd.DataFrame(rows).pivot(index=["system", "dataset"], columns="split", values="eer").reset_index()
-    table = table.rename_axis(columns=None).rename(columns={s: f"eer_{s}" for s in ("validation", "testing")})
+    for (system, dataset), runs in last_epochs(scores).groupby(["system", "dataset"]):
+        per_seed = [_transfer(run[run["split"] == "validation"], run[run["split"] == "testing"])
+                    for _, run in runs.groupby("seed")]  # fmt: skip
+        rows.append({"system": system, "dataset": dataset, **pd.DataFrame(per_seed).mean()})
+    table = pd.DataFrame(rows)
     order = {name: k for k, name in enumerate(tables.ordered_datasets(table["dataset"]))}
-    table = table.sort_values(["system", "dataset"], key=lambda c: c.map(order) if c.name == "dataset" else c)
-    table["gap"] = table["eer_testing"] - table["eer_validation"]
-    return table[["system", "dataset", "eer_validation", "eer_testing", "gap"]].reset_index(drop=True)
+    by = lambda column: column.map(order) if column.name == "dataset" else column  # noqa: E731
+    return table.sort_values(["system", "dataset"], key=by, ignore_index=True)
+
+
+def _transfer(validation, testing):
+    here = metrics.evaluate(testing, validation)
+    accuracy, eer = 100 * here["balanced_accuracy"], 100 * here["eer"]
+    return {
+        "eer_validation": 100 * metrics.eer(validation["label"], validation["score"]),
+        "eer_testing": eer,
+        "balanced_accuracy": accuracy,
+        "threshold_loss": 100 - eer - accuracy,
+    }
 
 
 def beside_literature(benchmark, system):

@@ -6,6 +6,7 @@ Every run leaves its scores in ``data/runs``; tables and figures are made from t
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +34,7 @@ class Study:
         corpus_name: ``prompts`` (the embedded corpus) or ``FoR``.
         results, images: where tables and figures go: ``results/`` and ``Images/`` for the embedded corpus at ``demo``,
             a subfolder for everything else.
+        features_folder: cache of features.
 
     Raises:
         FakeOrRealError: unknown profile, or no data.
@@ -46,6 +48,7 @@ class Study:
         default = (self.corpus_name, self.profile.name) == ("prompts", "demo")
         below = "." if default else f"{self.corpus_name}-{self.profile.name}"
         self.results, self.images = self.home / "results" / below, self.home / "Images" / below
+        self.features_folder = self.home / "data" / "features"
         self._features, self._corpora = {}, {}
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if self.profile.threads:  # read by TensorFlow when it starts
@@ -75,7 +78,7 @@ class Study:
                 corpus = subsample(corpus, cap, SUBSAMPLE_SEED)
             if split != "training" and system.window:
                 corpus = cut_windows(corpus, system.window)
-            features = extract(corpus, system.front_end, self.home / "data" / "features")
+            features = extract(corpus, system.front_end, self.features_folder)
             for failure in features.failed.itertuples():
                 tqdm.write(f"left out {failure.clip}: {failure.reason}")
             self._features[key] = features
@@ -99,7 +102,7 @@ class Study:
         ]
         return pd.concat(
             [
-                _read_scores(self._run(*one)).assign(system=one[0], dataset=one[1], seed=one[2])
+                _read_scores(self.run_folder(*one)).assign(system=one[0], dataset=one[1], seed=one[2])
                 for one in tqdm(todo, desc="runs", unit="run")
             ],
             ignore_index=True,
@@ -109,7 +112,7 @@ class Study:
         """Learning curves of the runs of Keras systems: system, dataset, seed, epoch, loss, accuracy, val_…"""
         return pd.concat(
             [
-                pd.read_csv(self._run(name, dataset, seed) / "history.csv").assign(
+                pd.read_csv(self.run_folder(name, dataset, seed) / "history.csv").assign(
                     system=name, dataset=dataset, seed=seed
                 )
                 for name in names
@@ -130,7 +133,7 @@ class Study:
         plotting.save_figure(figure, name, self.images)
         return figure
 
-    def _run(self, name, dataset, seed):
+    def run_folder(self, name, dataset, seed):
         """Folder of a finished run; what is not there yet is computed. ``scores.csv`` is written last."""
         system, budget = get_system(name), self.profile.budget(name)
         splits = {split: self.features(name, dataset, split) for split in ("training", "validation", "testing")}
@@ -143,6 +146,7 @@ class Study:
             scores["n_training"] = len(splits["training"])
             folder.mkdir(parents=True, exist_ok=True)
             _write_csv(scores, folder / "scores.csv")
+            shutil.rmtree(folder / "state", ignore_errors=True)
         return folder
 
 

@@ -61,7 +61,11 @@ LITERATURE = pd.DataFrame(
 """Published test accuracy in per cent. A missing ``epochs`` was not stated."""
 
 _RATES = ("accuracy", "balanced_accuracy", "f1", "accuracy_real", "accuracy_fake", "eer")
-_PERCENT = {*_RATES, "accuracy_sd", "eer_sd"}
+_PERCENT = {
+    *_RATES,
+    *("accuracy_sd", "eer_sd", "stated_accuracy", "eer_validation", "eer_testing", "threshold_loss"),
+    *("human_called_fake", "placebo_called_fake"),
+}
 _HEADERS = {
     "accuracy": "accuracy (%)",
     "accuracy_sd": "accuracy, SD over seeds",
@@ -72,6 +76,12 @@ _HEADERS = {
     "f1": "F1 of fake (%)",
     "accuracy_real": "accuracy on real (%)",
     "accuracy_fake": "accuracy on fake (%)",
+    "stated_accuracy": "stated accuracy (%)",
+    "eer_validation": "EER on validation (%)",
+    "eer_testing": "EER on testing (%)",
+    "threshold_loss": "lost to the threshold (%)",
+    "human_called_fake": "human called fake (%)",
+    "placebo_called_fake": "placebo called fake (%)",
     "n_training": "training rows",
     "n_clips": "test clips",
     "n_groups": "groups",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fakeorreal.errors import FakeOrRealError
 
-RECIPE_VERSION = 1  # raise when a change here changes scores
+RECIPE_VERSION = 2  # raise when a change here changes scores
 CHECKPOINT_EVERY = 10  # epochs
 CURVE_CLIPS = 100  # validation rows behind the learning curve, per class
 _SCORING_BATCH = 256
@@ -40,7 +40,7 @@ def fit_network(system, training, validation, *, marks, seed, folder):
         validation: ``Features`` whose first clips of each class give the validation curve.
         marks: increasing epochs at which to stop and be scored.
         seed: seeds weights, dropout and the order of clips.
-        folder: where checkpoint, history and the finished network go.
+        folder: where the checkpoint (``state``) and the network at each mark (``epoch-<n>.keras``) go.
 
     Yields:
         (epoch, model, history): history is a DataFrame with epoch, loss, accuracy, val_loss, val_accuracy.
@@ -58,31 +58,20 @@ def fit_network(system, training, validation, *, marks, seed, folder):
     if model is None:
         model, history = _new_model(system, training), []
     curve = _curve_rows(validation)
-    curve_data = validation.rows(curve), validation.labels[curve]
-    steps = -(-len(training) // system.batch)
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
     for stop in stops:
-        start = len(history)
-        if start < stop:
-            log = model.fit(
-                _batches(training, system.batch, seed, start),
-                steps_per_epoch=steps,
-                initial_epoch=start,
-                epochs=stop,
-                validation_data=curve_data,
-                validation_batch_size=_SCORING_BATCH,
-                shuffle=False,
-                verbose=0,
-            ).history
-            history += [
-                {"epoch": start + k + 1, **{name: float(log[name][k]) for name in log}} for k in range(stop - start)
-            ]
-            _save(model, history, folder)
+        for epoch in range(len(history), stop):
+            log = _one_epoch(model.train_on_batch, training, _order(len(training), seed, epoch), system.batch)
+            check = _one_epoch(model.test_on_batch, validation, curve, _SCORING_BATCH)
+            history.append({"epoch": epoch + 1, **log, **{f"val_{name}": value for name, value in check.items()}})
+            if epoch + 1 == stop:
+                _save(model, history, folder)
         if stop in marks:
-            at_mark = model if stop == len(history) else keras.models.load_model(_mark(folder, stop))
-            if not _mark(folder, stop).is_file():
-                at_mark.save(_mark(folder, stop))
-            yield stop, at_mark, pd.DataFrame(history[:stop])
+            mark = folder / f"epoch-{stop}.keras"
+            if stop == len(history):
+                model.save(folder / "part.keras")
+                os.replace(folder / "part.keras", mark)
+            yield stop, keras.models.load_model(mark, safe_mode=True), pd.DataFrame(history[:stop])
 
 
 def fit_classical(system, training, *, seed):
@@ -146,23 +135,24 @@ def _new_model(system, training):
     return network
 
 
-def _batches(features, size, seed, epoch):
-    """Endless batches; the order of each epoch depends on nothing but seed and epoch, so a resumed run repeats it."""
+def _one_epoch(step, features, order, size):
+    """Send rows through ``train_on_batch`` or ``test_on_batch``; returns loss and accuracy over all of them."""
     labels = features.labels.astype("float32")[:, None]
-    while True:
-        order = np.random.default_rng([seed, epoch]).permutation(len(features))
-        for i in range(0, len(order), size):
-            rows = order[i : i + size]
-            yield features.rows(rows), labels[rows]
-        epoch += 1
+    totals = {"loss": 0.0, "accuracy": 0.0}
+    for i in range(0, len(order), size):
+        rows = order[i : i + size]
+        log = step(features.rows(rows), labels[rows], return_dict=True)
+        totals = {name: total + float(log[name]) * len(rows) for name, total in totals.items()}
+    return {name: total / len(order) for name, total in totals.items()}
+
+
+def _order(n, seed, epoch):
+    """The order of clips depends on nothing but seed and epoch, so that a resumed run repeats it."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 def _curve_rows(validation):
     return np.sort(np.concatenate([np.flatnonzero(validation.labels == label)[:CURVE_CLIPS] for label in (0, 1)]))
-
-
-def _mark(folder, epoch):
-    return folder / f"epoch-{epoch}.keras"
 
 
 def _save(model, history, folder):

@@ -58,7 +58,12 @@ def test_mel_frequencies_and_seconds_are_where_librosa_puts_them():
 
 def test_mel_examples_keep_rows_apart_when_one_is_shorter(rng):
     clips = [("x", label, rng.normal(size=(16, 20)), 16000, 256) for label in (0, 1, 1)]
-    assert [ax.get_title() for ax in corpus_figures.mel_examples(clips).axes[:4]] == ["real: x", "", "fake: x", "fake: x"]
+    assert [ax.get_title() for ax in corpus_figures.mel_examples(clips).axes[:4]] == [
+        "real: x",
+        "",
+        "fake: x",
+        "fake: x",
+    ]
 
 
 def test_roc_draws_each_curve_with_its_auc(pairs):

@@ -96,11 +96,11 @@ def test_no_clip_of_training_is_scored_and_no_group_straddles(study):
 def test_a_changed_clip_makes_a_new_run(study, home, tmp_path):
     copy = shutil.copytree(home / "FoR", tmp_path / "FoR")
     changed = Study("smoke", copy)
-    before = study._run("logistic_regression", "for-norm", 0)
-    assert changed._run("logistic_regression", "for-norm", 0) == before
+    before = study.run_folder("logistic_regression", "for-norm", 0)
+    assert changed.run_folder("logistic_regression", "for-norm", 0) == before
     path = copy / "for-norm" / "training" / "fake" / "file0.wav"
     audio.write(path, 0.5 * audio.read(path, sr=16000), sr=16000)
-    assert Study("smoke", copy)._run("logistic_regression", "for-norm", 0) != before
+    assert Study("smoke", copy).run_folder("logistic_regression", "for-norm", 0) != before
 
 
 def test_long_clips_are_cut_into_windows_and_scored_as_one(study):

@@ -2,7 +2,8 @@
 
 Both classes pass one chain: a G.722 round trip (the recordings come with theirs), the band of their source, silence
 removal, level, room tone, another G.722 round trip. A fake is as long as its human original, to the sample, and
-equalised to its broad spectrum.
+equalised to its broad spectrum. A fourth folder, ``placebo``, holds testing recordings that went down the path of the
+fakes without any synthesis: a detector that tells them from the human clips has learned the path.
 """
 
 import csv
@@ -28,8 +29,9 @@ from fakeorreal.errors import FakeOrRealError
 from fakeorreal.synthesis.tts import DEBIAN_PACKAGES, VOICES, missing_engines, speak
 from fakeorreal.synthesis.vocoders import VOCODERS, copy_synthesis
 
-BUILD_VERSION = 3  # raise when the sound of the corpus changes
+BUILD_VERSION = 4  # raise when the sound of the corpus changes
 SECONDS = 2.0
+PLACEBO = "placebo"  # a 'fake' without synthesis: the recording itself, sent down the path of the fakes
 SHORTEST = 1.0  # seconds of speech that a clip of for-norm has at least
 MANIFEST_COLUMNS = (
     *("clip", "label", "split", "group", "speaker", "generator", "language", "seconds"),
@@ -54,11 +56,6 @@ def build(root, *, n_jobs=-1, progress=True):
     """
     root = Path(root)
     downloads = root.parent / "downloads"
-    if missing_engines():
-        raise FakeOrRealError(
-            f"the speech engines {', '.join(missing_engines())} are not installed. "
-            f"Run: sudo apt-get install {' '.join(DEBIAN_PACKAGES)}"
-        )
     share = prompts.fetch_packages(downloads / "debian")
     sentences = prompts.plan(share)
     state = {"build": BUILD_VERSION, "plan": _plan_hash(sentences, share), "soxr": version("soxr")}
@@ -67,6 +64,11 @@ def build(root, *, n_jobs=-1, progress=True):
         _clear(root)
     if manifest.is_file():
         return manifest
+    if missing_engines():
+        raise FakeOrRealError(
+            f"the speech engines {', '.join(missing_engines())} are not installed. "
+            f"Run: sudo apt-get install {' '.join(DEBIAN_PACKAGES)}"
+        )
     root.mkdir(parents=True, exist_ok=True)
     _write_text(marker, json.dumps(state))
     _copy_licences(share, root / "licences")
@@ -107,7 +109,7 @@ def _plan_hash(sentences, share):
 
 def _clear(root):
     """Delete what a build makes, the manifest first and the marker not at all, so that a kill here does no harm."""
-    for name in ("manifest.csv", "left_out.txt", "parts", "licences", *for_dataset.PARTS):
+    for name in ("manifest.csv", "left_out.txt", "parts", "licences", PLACEBO, *for_dataset.PARTS):
         if (root / name).is_dir():
             shutil.rmtree(root / name)
         else:
@@ -156,6 +158,9 @@ def _render_job(sentences, speech, root, number):
             continue
         rows += _write_versions(replace(sentence, generator="human"), human, root, "real")
         rows += _write_versions(sentence, fake, root, "fake")
+        if sentence.split == "testing":
+            placebo = replace(sentence, generator=PLACEBO)
+            rows.append(_write_clip(placebo, _pair(placebo, speech)[1], root, PLACEBO, "fake", f"{sentence.stem}.wav"))
     done.parent.mkdir(exist_ok=True)
     _write_text(done, json.dumps({"rows": rows, "left_out": left_out}))
 
@@ -166,6 +171,8 @@ def _pair(sentence, speech):
     if sentence.generator in VOCODERS:
         seed = int(channels.seeded(sentence.stem).integers(2**31))
         fake = copy_synthesis(channels.set_level(human), sentence.generator, sr=SAMPLE_RATE, seed=seed)
+    elif sentence.generator == PLACEBO:
+        fake = human
     else:
         spoken = _spoken(speech, sentence)
         fake = audio.read(spoken, sr=SAMPLE_RATE) if spoken.is_file() else np.zeros(0, np.float32)
@@ -218,13 +225,14 @@ def _write_versions(sentence, y, root, label):
 
 def _write_clip(sentence, y, root, corpus_version, label, name):
     clip = f"{corpus_version}/{sentence.split}/{label}/{name}"
+    copied = sentence.generator in (*VOCODERS, "human", PLACEBO)
     audio.write(root / clip, y, sr=SAMPLE_RATE)
     return {
         "clip": clip,
         "label": label,
         "split": sentence.split,
         "group": sentence.group,
-        "speaker": sentence.source.speaker if label == "real" or sentence.generator in VOCODERS else sentence.generator,
+        "speaker": sentence.source.speaker if copied else sentence.generator,
         "generator": sentence.generator,
         "language": sentence.source.language,
         "seconds": round(sf.info(root / clip).duration, 3),
