@@ -36,6 +36,7 @@ def run_all(folder, *, save=True, progress=True):
                 notebook,
                 timeout=CELL_TIMEOUT,
                 kernel_name="python3",
+                extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
                 resources={"metadata": {"path": str(path.parent)}},
                 on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(cell.cell_type == "code"),
             )

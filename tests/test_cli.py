@@ -113,7 +113,7 @@ def test_audit(capsys, for_tree):
     assert main(["audit", str(root)]) == 0
     table = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     table = {name.strip(): value for name, value in table.items()}
-    assert table["measure"] == "auc"
+    assert table["measure"] == "for-norm"
     assert float(table["level"]) == 0
     assert float(table["duration"]) == 0.5
     assert float(table["all together"]) > 0.95

@@ -99,18 +99,30 @@ def root(whole, engine):
     return whole
 
 
-def rows(root):
+def all_rows(root):
     with open(root / "manifest.csv", encoding="utf-8", newline="") as f:
         return list(csv.DictReader(f))
 
 
+def rows(root):
+    """The rows of the versions of FoR."""
+    return [row for row in all_rows(root) if row["generator"] != "placebo"]
+
+
 def test_folders_and_manifest(root):
-    table = rows(root)
+    table = all_rows(root)
     assert tuple(table[0]) == prompts_build.MANIFEST_COLUMNS
     clips = [row["clip"] for row in table]
     assert clips == sorted(clips)
     assert sorted(str(p.relative_to(root)) for p in root.rglob("*.wav")) == clips
-    assert {p.name for p in root.iterdir()} == {*VERSIONS, "licences", "manifest.csv", "left_out.txt", "build.json"}
+    assert {p.name for p in root.iterdir()} == {
+        *VERSIONS,
+        "placebo",
+        "licences",
+        "manifest.csv",
+        "left_out.txt",
+        "build.json",
+    }
     assert sorted(p.stem for p in (root / "licences").iterdir()) == sorted(prompts.PACKAGES)
     assert (root / "left_out.txt").read_text() == ""
     assert not list(root.parent.rglob("*.part")) and not list(root.parent.rglob("draft-*"))
@@ -140,6 +152,18 @@ def test_every_row_is_true(root):
         assert row["speaker"] == (source.speaker if copied else row["generator"])
         assert name.startswith(f"{source.language}-{source.speaker}-")
         assert row["group"] == f"{source.language}/{name.split('-')[2].split('.')[0]}"
+
+
+def test_the_placebo_is_the_recording_itself_on_the_path_of_the_fakes(root):
+    placebos = [row for row in all_rows(root) if row["generator"] == "placebo"]
+    human = {row["clip"]: row for row in rows(root) if row["clip"].startswith("for-norm/testing/real/")}
+    assert len(placebos) == len(human) > 0
+    for row in placebos:
+        original = human[row["clip"].replace("placebo/testing/fake", "for-norm/testing/real").replace("-placebo", "")]
+        assert (row["split"], row["speaker"], row["group"]) == ("testing", original["speaker"], original["group"])
+        y, z = (sf.read(root / r["clip"])[0] for r in (original, row))
+        n = min(len(y), len(z))
+        assert abs(np.corrcoef(y[:n], z[:n])[0, 1]) > 0.9 and not np.array_equal(y[:n], z[:n])
 
 
 def pairs(root):
@@ -209,6 +233,8 @@ def test_a_killed_build_goes_on(root, engine, tmp_path, monkeypatch):
     pair, done = prompts_build._pair, []
 
     def pair_until_killed(sentence, speech):
+        if sentence.generator == "placebo":
+            return pair(sentence, speech)
         if len(done) == 5:
             raise KeyboardInterrupt
         done.append(sentence.stem)
@@ -230,7 +256,7 @@ def test_a_killed_build_goes_on(root, engine, tmp_path, monkeypatch):
     engine.spoken.clear()
     build(cut)
     assert not engine.spoken  # the speech of the first run is still there
-    assert [s.stem for s in again][:1] == done[4:] and len(again) == 9 - 4
+    assert [s.stem for s in again][:1] == done[4:] and len({s.stem for s in again}) == 9 - 4
     assert not (cut / "parts").exists()
     assert (cut / "manifest.csv").read_bytes() == (root / "manifest.csv").read_bytes()
 

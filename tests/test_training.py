@@ -77,6 +77,22 @@ def test_it_learns_and_the_curve_says_so(tmp_path):
     assert history["val_accuracy"].iloc[-1] > 0.8
 
 
+def test_accuracy_and_loss_are_those_of_all_clips_not_of_the_last_batch(tmp_path):
+    history = fit(tmp_path, marks=(3,))[3][1]
+    right = history["accuracy"] * 70
+    np.testing.assert_allclose(right, right.round(), atol=1e-3)
+    assert (right.round() % 6).any()  # the last batch holds 6
+
+    class Model:
+        """Loss: the number of clips in the batch."""
+
+        def __call__(self, x, y, return_dict):
+            return {"loss": float(len(x)), "accuracy": 1.0}
+
+    mean = training._one_epoch(Model(), Table(70, 1), np.arange(70), 32)
+    assert mean == {"loss": pytest.approx((32 * 32 + 32 * 32 + 6 * 6) / 70), "accuracy": pytest.approx(1.0)}
+
+
 def test_features_are_standardised_inside_the_network(tmp_path):
     shifted = Table(70, 1)
     shifted.values = 1000 + 50 * shifted.values

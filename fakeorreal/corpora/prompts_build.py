@@ -56,19 +56,19 @@ def build(root, *, n_jobs=-1, progress=True):
     """
     root = Path(root)
     downloads = root.parent / "downloads"
-    share = prompts.fetch_packages(downloads / "debian")
-    sentences = prompts.plan(share)
-    state = {"build": BUILD_VERSION, "plan": _plan_hash(sentences, share), "soxr": version("soxr")}
     manifest, marker = root / "manifest.csv", root / "build.json"
-    if marker.is_file() and json.loads(marker.read_text()) != state:
-        _clear(root)
-    if manifest.is_file():
-        return manifest
-    if missing_engines():
+    if missing_engines() and not manifest.is_file():
         raise FakeOrRealError(
             f"the speech engines {', '.join(missing_engines())} are not installed. "
             f"Run: sudo apt-get install {' '.join(DEBIAN_PACKAGES)}"
         )
+    share = prompts.fetch_packages(downloads / "debian")
+    sentences = prompts.plan(share)
+    state = {"build": BUILD_VERSION, "plan": _plan_hash(sentences, share), "soxr": version("soxr")}
+    if marker.is_file() and json.loads(marker.read_text()) != state:
+        _clear(root)
+    if manifest.is_file():
+        return manifest
     root.mkdir(parents=True, exist_ok=True)
     _write_text(marker, json.dumps(state))
     _copy_licences(share, root / "licences")
@@ -151,16 +151,17 @@ def _render_job(sentences, speech, root, number):
         return
     rows, left_out = [], []
     for sentence in sentences:
+        placebo = replace(sentence, generator=PLACEBO)
         try:
             human, fake = _pair(sentence, speech)
+            copy = _pair(placebo, speech)[1] if sentence.split == "testing" else None
         except FakeOrRealError as error:
             left_out.append(f"{sentence.stem} ({sentence.generator}): {error}")
             continue
         rows += _write_versions(replace(sentence, generator="human"), human, root, "real")
         rows += _write_versions(sentence, fake, root, "fake")
-        if sentence.split == "testing":
-            placebo = replace(sentence, generator=PLACEBO)
-            rows.append(_write_clip(placebo, _pair(placebo, speech)[1], root, PLACEBO, "fake", f"{sentence.stem}.wav"))
+        if copy is not None:
+            rows.append(_write_clip(placebo, copy, root, PLACEBO, "fake", f"{sentence.stem}-{PLACEBO}.wav"))
     done.parent.mkdir(exist_ok=True)
     _write_text(done, json.dumps({"rows": rows, "left_out": left_out}))
 
