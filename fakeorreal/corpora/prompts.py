@@ -7,6 +7,7 @@ synthesis of the recordings. ``prompts_build`` renders the plan made here into F
 
 import gzip
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -127,7 +128,7 @@ class Sentence:
 
 
 def fetch_packages(folder):
-    """Download the packages that are not installed and unpack them below ``folder``; needs no root.
+    """Download the packages, unless all are installed, and unpack them below ``folder``; needs no root.
 
     Args:
         folder: where packages are kept and unpacked.
@@ -138,26 +139,26 @@ def fetch_packages(folder):
     Raises:
         FakeOrRealError: no apt-get, no network, or a package that is not to be had.
     """
-    folder = Path(folder)
-    if all(_present(INSTALLED, name) for name in PACKAGES):
+    if all(_installed(name) for name in PACKAGES):
         return INSTALLED
-    share = folder / "unpacked" / "usr" / "share"
-    missing = [name for name in PACKAGES if not _present(share, name)]
-    if not missing:
-        return share
-    folder.mkdir(parents=True, exist_ok=True)
-    hint = (
-        f"Run: sudo apt-get update && sudo apt-get install {' '.join(PACKAGES)} (Debian or Ubuntu). "
-        f"Elsewhere put the genuine FoR into a folder and name it in FAKEORREAL_DATA."
-    )
-    for program in ("apt-get", "dpkg-deb"):
-        if shutil.which(program) is None:
-            raise FakeOrRealError(f"the prompts cannot be fetched: {program} is not on this system. {hint}")
-    _run(["apt-get", "download", *missing], folder, hint)
-    for name in missing:
-        archive = max(folder.glob(f"{name}_*.deb"), key=lambda p: p.stat().st_mtime)
-        _run(["dpkg-deb", "-x", archive.name, "unpacked"], folder, hint)
-    return share
+    folder = Path(folder)
+    unpacked, draft = folder / "unpacked", folder / "unpacking"
+    if not unpacked.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        hint = (
+            f"Run: sudo apt-get update && sudo apt-get install {' '.join(PACKAGES)} (Debian or Ubuntu). "
+            f"Elsewhere put the genuine FoR into a folder and name it in FAKEORREAL_DATA."
+        )
+        for program in ("apt-get", "dpkg-deb"):
+            if shutil.which(program) is None:
+                raise FakeOrRealError(f"the prompts cannot be fetched: {program} is not on this system. {hint}")
+        _run(["apt-get", "download", *PACKAGES], folder, hint)
+        shutil.rmtree(draft, ignore_errors=True)
+        for name in PACKAGES:
+            archive = max(folder.glob(f"{name}_*.deb"), key=lambda p: p.stat().st_mtime)
+            _run(["dpkg-deb", "-x", archive.name, draft.name], folder, hint)
+        os.replace(draft, unpacked)  # so that what is unpacked is whole
+    return unpacked / "usr" / "share"
 
 
 def _run(command, folder, hint):
@@ -167,11 +168,10 @@ def _run(command, folder, hint):
         raise FakeOrRealError(f"the prompts cannot be fetched: {command[0]} says {reason!r}. {hint}")
 
 
-def _present(share, package):
+def _installed(package):
     """Whether a package is there whole: systems made small keep its copyright and drop the rest of its doc folder."""
-    doc = share / "doc" / package
-    texts = package not in TEXT_PACKAGES or _texts_path(share, package).is_file()
-    return texts and (doc / "copyright").is_file()
+    texts = package not in TEXT_PACKAGES or _texts_path(INSTALLED, package).is_file()
+    return texts and (INSTALLED / "doc" / package / "copyright").is_file()
 
 
 def _texts_path(share, package):
