@@ -67,5 +67,7 @@ def _audit(options):
 
 def _study(options):
     from fakeorreal.notebooks import run_all
+    from fakeorreal.study import Study
 
+    print(Study())  # builds the embedded corpus if need be, with its progress in sight
     run_all(options.notebooks)

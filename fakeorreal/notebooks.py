@@ -13,6 +13,19 @@ from fakeorreal.tables import write_atomically
 CELL_TIMEOUT = 24 * 3600  # seconds: at profile ``full`` one cell trains for hours
 
 
+class _Client(NotebookClient):
+    """Passes on what progress bars inside cells say, since a cell may train for minutes."""
+
+    bar = None
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] == "stream" and msg["content"]["name"] == "stderr":
+            last = msg["content"]["text"].strip().rpartition("\r")[2]
+            if "%|" in last:
+                self.bar.set_postfix_str(last.partition("|")[0])
+        return super().process_message(msg, cell, cell_index)
+
+
 def run_all(folder, *, save=True, progress=True):
     """Execute every notebook of a folder, in the order of their names.
 
@@ -32,7 +45,7 @@ def run_all(folder, *, save=True, progress=True):
     with tqdm(total=total, unit="cell", disable=not progress) as bar:
         for path, notebook in zip(paths, notebooks, strict=True):
             bar.set_description(path.stem)
-            client = NotebookClient(
+            client = _Client(
                 notebook,
                 timeout=CELL_TIMEOUT,
                 kernel_name="python3",
@@ -40,6 +53,7 @@ def run_all(folder, *, save=True, progress=True):
                 resources={"metadata": {"path": str(path.parent)}},
                 on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(cell.cell_type == "code"),
             )
+            client.bar = bar
             try:
                 client.execute()
             except CellExecutionError as error:
