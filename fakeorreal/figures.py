@@ -66,7 +66,7 @@ def det_plot(scores_by_name, *, ax=None):
     ax.set_yticks(norm.ppf(ticks), names)
     ax.set(xlim=limits, ylim=limits, aspect="equal")
     ax.set(xlabel="real called fake (%)", ylabel="fake called real (%)", title="Detection error trade-off")
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=2)
     return ax.figure
 
 

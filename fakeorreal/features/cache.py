@@ -34,7 +34,7 @@ class Features:
         failed: DataFrame ``clip, reason`` of those that could not.
         shape: shape of one row.
         labels: int array, shape (n,); real = 0, fake = 1.
-        digest: hash of content, labels and names: what a result computed from these features depends on.
+        digest: hash of content and corpus rows: what a result computed from these features depends on.
     """
 
     def __init__(self, corpus, failed, shape, places, digest):
@@ -110,7 +110,7 @@ def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
         failed.reset_index(drop=True),
         tuple(front_end.shape),
         [places[key] for key in keys],
-        _digest([keys, rows["label"].tolist(), rows["clip"].tolist()]),
+        _digest([keys, rows.drop(columns="path").astype(str).to_numpy().tolist()]),
     )
 
 
