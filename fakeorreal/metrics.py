@@ -279,7 +279,8 @@ def wilson(right, n, *, level=0.95):
     centre = p + z**2 / (2 * n)
     half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     scale = 1 + z**2 / n
-    return np.clip((centre - half) / scale, 0, 1), np.clip((centre + half) / scale, 0, 1)
+    low, high = (centre - half) / scale, (centre + half) / scale
+    return np.clip(low, 0, p), np.clip(high, p, 1)  # at 0 and 1 rounding would leave p a little outside
 
 
 def _checked(labels, scores):

@@ -239,3 +239,10 @@ def test_wilson_agrees_with_scipy(right, n):
 def test_metrics_import_neither_matplotlib_nor_tensorflow():
     code = "import sys, fakeorreal.metrics; print({'matplotlib', 'tensorflow', 'keras'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_wilson_holds_the_proportion_even_where_all_or_none_are_right():
+    n = np.arange(1, 3000)
+    for right in (n, 0 * n, n // 2):
+        low, high = metrics.wilson(right, n)
+        assert ((low <= right / n) & (right / n <= high)).all()

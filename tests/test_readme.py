@@ -1,0 +1,48 @@
+"""What the README promises is there, and its numbers are those of the committed results."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from fakeorreal import report
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text()
+
+
+def test_every_linked_file_and_picture_is_there():
+    pages = [REPOSITORY / "README.md", REPOSITORY / "data" / "README.md", REPOSITORY / "results" / "README.md"]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_numbers_are_those_of_the_benchmark():
+    benchmark = report.last_epochs(pd.read_csv(REPOSITORY / "results" / "benchmark.csv"))
+    lines = {line.split("|")[1].strip(): line for line in README.splitlines() if line.startswith("| `")}
+    for row in benchmark.itertuples():
+        if row.system == "custom_cnn_published":
+            continue  # a few training clips: the table there says so
+        expected = f"{row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}]"
+        assert expected in lines[f"`{row.system}`"], (row.system, row.dataset, expected)
+
+
+def test_every_table_and_notebook_is_explained():
+    explained = (REPOSITORY / "results" / "README.md").read_text()
+    for path in (REPOSITORY / "results").glob("*.csv"):
+        assert f"`{path.stem}`" in explained, path.name
+    for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
+        assert f"notebooks/{path.name}" in README
+
+
+def test_engines_of_the_makefile_are_those_of_the_package():
+    from fakeorreal.synthesis.tts import DEBIAN_PACKAGES
+
+    for text in ((REPOSITORY / "Makefile").read_text(), README):
+        assert all(re.search(rf"\b{re.escape(name)}\b", text) for name in DEBIAN_PACKAGES)
+
+
+def test_dependencies_are_named_once():
+    environment = (REPOSITORY / "environment.yml").read_text()
+    assert "-e .[test]" in environment and "numpy" not in environment
