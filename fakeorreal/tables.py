@@ -210,7 +210,7 @@ def _cell(name, value, exact):
     if name == "label" and value in (0, 1):
         return ("real", "fake")[value]
     if name in _PERCENT:
-        return f"{value:g}" if exact else f"{value:.1f}"
+        return f"{value:g}" if exact else f"{round(value, 1) + 0.0:.1f}"  # no minus before zero
     if name == "auc":
         return f"{value:.3f}"
     if isinstance(value, (float, np.floating)) and not float(value).is_integer() and abs(value) < 1000:
