@@ -41,6 +41,7 @@ def _row(study, name, corpus):
     human = human[1].query("label == 0")["score"]
     rows = cut_windows(corpus, system.window) if system.window else corpus
     features = extract(rows, system.front_end, study.features_folder)
+    training.make_deterministic(budget.seeds[0])
     model = study.run_folder(name, DATASET, budget.seeds[0]) / f"epoch-{budget.marks[-1]}.keras"
     placebo = training.score_clips(system, keras.models.load_model(model, safe_mode=True), features)["score"]
     labels = [0] * len(human) + [1] * len(placebo)

@@ -26,6 +26,7 @@ def make_deterministic(seed):
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")  # its advice on retracing would end up in the notebooks
 
 
 def fit_network(system, training, validation, *, marks, seed, folder):
