@@ -66,8 +66,9 @@ def _audit(options):
 
 
 def _study(options):
-    from fakeorreal.notebooks import run_all
+    from fakeorreal.notebooks import find, run_all
     from fakeorreal.study import Study
 
+    find(options.notebooks)  # before anything is built
     print(Study())  # builds the embedded corpus if need be, with its progress in sight
     run_all(options.notebooks)

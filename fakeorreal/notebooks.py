@@ -26,6 +26,14 @@ class _Client(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
+def find(folder):
+    """Paths of the notebooks of a folder, in the order of their names; FakeOrRealError where there is none."""
+    paths = sorted(p for p in Path(folder).glob("*.ipynb") if not p.name.startswith("."))
+    if not paths:
+        raise FakeOrRealError(f"{folder}: holds no notebook. Run this from the folder of the repository.")
+    return paths
+
+
 def run_all(folder, *, save=True, progress=True):
     """Execute every notebook of a folder, in the order of their names.
 
@@ -37,9 +45,7 @@ def run_all(folder, *, save=True, progress=True):
     Raises:
         FakeOrRealError: no notebook there, or a cell that failed; the notebook on disk is then left as it was.
     """
-    paths = sorted(p for p in Path(folder).glob("*.ipynb") if not p.name.startswith("."))
-    if not paths:
-        raise FakeOrRealError(f"{folder}: holds no notebook. Run this from the folder of the repository.")
+    paths = find(folder)
     notebooks = [nbformat.read(path, as_version=4) for path in paths]
     total = sum(cell.cell_type == "code" for notebook in notebooks for cell in notebook.cells)
     with tqdm(total=total, unit="cell", disable=not progress) as bar:
