@@ -9,12 +9,12 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 ENGINES := espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts \
 	festvox-italp16k festvox-itapc16k festvox-ru
 
-.PHONY: study test lint system clean
+.PHONY: study test lint engines lists clean
 
-study: $(VENV)/.installed system
+study: $(VENV)/.installed engines lists
 	$(BIN)/fakeorreal study
 
-test: $(VENV)/.installed system lint
+test: $(VENV)/.installed engines lint
 	$(BIN)/pytest -n 2
 
 lint: $(VENV)/.installed
@@ -22,10 +22,13 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 # Only on Debian and Ubuntu, and only what is missing. Elsewhere the study runs on the genuine FoR.
-# The package lists must be fresh when the embedded corpus is yet to be downloaded.
-system:
-	@if command -v apt-get >/dev/null && ! { test -f data/prompts/manifest.csv && dpkg -s $(ENGINES) >/dev/null 2>&1; }; \
+engines:
+	@if command -v apt-get >/dev/null && ! dpkg -s $(ENGINES) >/dev/null 2>&1; \
 	then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $(ENGINES) >/dev/null; fi
+
+# Fresh package lists, from which the prompts are downloaded.
+lists:
+	@if command -v apt-get >/dev/null && ! test -f data/prompts/manifest.csv; then $(APT) update -qq; fi
 
 $(VENV)/.installed: pyproject.toml
 	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && command -v apt-get >/dev/null; \

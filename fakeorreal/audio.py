@@ -3,8 +3,7 @@
 Everything inside the package is float32, mono, in [-1, 1], at a stated rate.
 """
 
-import os
-import tempfile
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import soundfile as sf
 import soxr
 
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.files import write_atomically
 
 SAMPLE_RATE = 16000
 """Hz; the rate of the Fake-or-Real versions and of everything trained here."""
@@ -88,7 +88,7 @@ def fit_length(y, n):
 
 
 def write(path, y, *, sr):
-    """Write 16-bit PCM WAV under a temporary name, then rename, so that no half-written file is ever seen.
+    """Write 16-bit PCM WAV, whole or not at all.
 
     Args:
         path: file to write; folders are made.
@@ -101,12 +101,6 @@ def write(path, y, *, sr):
     path = Path(path)
     if not np.isfinite(y).all():
         raise FakeOrRealError(f"{path}: samples that are not finite numbers cannot be written. Check the processing.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as f:
-            sf.write(f, np.asarray(y, np.float32), sr, format="WAV", subtype="PCM_16")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    wav = io.BytesIO()
+    sf.write(wav, np.asarray(y, np.float32), sr, format="WAV", subtype="PCM_16")
+    write_atomically(path, wav.getvalue())

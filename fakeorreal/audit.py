@@ -59,7 +59,7 @@ def measure(corpus, *, sr=audio.SAMPLE_RATE, n_jobs=-1):
 
     def one(row):
         try:
-            y = audio.read(row.path, sr=sr, start=row.start, end=None if np.isnan(row.end) else row.end)
+            y = audio.read(row.path, sr=sr, start=row.start, end=row.end)
         except FakeOrRealError:
             return None
         return {"clip": row.clip, "label": row.label, "split": row.split, **trivial_measures(y, sr=sr)}

@@ -8,7 +8,7 @@ from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.tables import write_atomically
+from fakeorreal.files import write_atomically
 
 CELL_TIMEOUT = 24 * 3600  # seconds: at profile ``full`` one cell trains for hours
 

@@ -36,9 +36,9 @@ def placebo_table(study, *names):
 
 def _row(study, name, corpus):
     system, budget = get_system(name), study.profile.budget(name)
-    human = report.one_run(study.run(name), name, DATASET)
-    threshold = report.threshold_of(human[0])
-    human = human[1].query("label == 0")["score"]
+    validation, testing = report.one_run(study.scores(name, DATASET, budget.seeds[0]), name, DATASET)
+    threshold = report.threshold_of(validation)
+    human = testing.query("label == 0")["score"]
     rows = cut_windows(corpus, system.window) if system.window else corpus
     features = extract(rows, system.front_end, study.features_folder)
     training.make_deterministic(budget.seeds[0])

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from fakeorreal.tables import write_atomically
+from fakeorreal.files import write_atomically
 
 NAMES = ("real", "fake")
 COLOURS = ("#0173b2", "#d55e00")  # real, fake

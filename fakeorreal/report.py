@@ -49,16 +49,13 @@ def threshold_transfer(scores):
     """
     rows = []
     for (system, dataset), runs in last_epochs(scores).groupby(["system", "dataset"]):
-        per_seed = [_transfer(run[run["split"] == "validation"], run[run["split"] == "testing"])
-                    for _, run in runs.groupby("seed")]  # fmt: skip
+        per_seed = [_transfer(run) for _, run in runs.groupby("seed")]
         rows.append({"system": system, "dataset": dataset, **pd.DataFrame(per_seed).mean()})
-    table = pd.DataFrame(rows)
-    order = {name: k for k, name in enumerate(tables.ordered_datasets(table["dataset"]))}
-    by = lambda column: column.map(order) if column.name == "dataset" else column  # noqa: E731
-    return table.sort_values(["system", "dataset"], key=by, ignore_index=True)
+    return tables.in_order(pd.DataFrame(rows), ["system", "dataset"])
 
 
-def _transfer(validation, testing):
+def _transfer(run):
+    validation, testing = (run[run["split"] == split] for split in ("validation", "testing"))
     here = metrics.evaluate(testing, validation)
     accuracy, eer = 100 * here["balanced_accuracy"], 100 * here["eer"]
     return {

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from fakeorreal import plotting, tables, training
 from fakeorreal.corpora import cut_windows, for_dataset, subsample
 from fakeorreal.features import extract
+from fakeorreal.files import write_atomically
 from fakeorreal.systems import get_profile, get_system
 
 SUBSAMPLE_SEED = 0
@@ -101,12 +102,16 @@ class Study:
             for seed in self.profile.budget(name).seeds
         ]
         return pd.concat(
-            [
-                _read_scores(self.run_folder(*one)).assign(system=one[0], dataset=one[1], seed=one[2])
-                for one in tqdm(todo, desc="runs", unit="run")
-            ],
+            [self.scores(*one) for one in tqdm(todo, desc="runs", unit="run")],
             ignore_index=True,
         )
+
+    def scores(self, name, dataset, seed):
+        """The scores of one run, as `run` gives them."""
+        table = pd.read_csv(
+            self.run_folder(name, dataset, seed) / "scores.csv", keep_default_na=False, na_values={"epochs": [""]}
+        )
+        return table.assign(system=name, dataset=dataset, seed=seed)
 
     def curves(self, *names):
         """Learning curves of the runs of Keras systems: system, dataset, seed, epoch, loss, accuracy, val_…"""
@@ -170,12 +175,8 @@ def _scores(system, budget, splits, seed, folder):
             _write_csv(history[0], folder / "history.csv")
 
 
-def _read_scores(folder):
-    return pd.read_csv(folder / "scores.csv", keep_default_na=False, na_values={"epochs": [""]})
-
-
 def _write_csv(table, path):
-    tables.write_atomically(path, table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
+    write_atomically(path, table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
 
 
 def _home():

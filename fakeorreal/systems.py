@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from fakeorreal.corpora.for_dataset import PARTS
+from fakeorreal.corpora.for_dataset import DATASETS
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import Handcrafted, LogMel, MelPicture
-
-DATASETS = (*PARTS, "for-combined")
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,15 @@
 Every accuracy, F1 and EER in a table is in per cent; AUC is in [0, 1].
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from fakeorreal.corpora.for_dataset import DATASETS
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.files import write_atomically
 from fakeorreal.metrics import bootstrap, eer, evaluate
-
-DATASETS = ("for-norm", "for-2sec", "for-rerec", "for-combined")
-"""The order in which tables and figures list the versions of Fake-or-Real; other data sets follow by name."""
 
 _STUDY = "FoR Custom-CNN study"
 _TABLE_4 = f"{_STUDY}, Table 4"
@@ -110,11 +107,7 @@ def benchmark_table(scores):
     for (system, dataset, epochs), runs in scores.groupby(["system", "dataset", "epochs"], dropna=False):
         row = {"system": system, "dataset": dataset, "epochs": epochs}
         rows.append(row | _row(runs, f"system {system!r}, dataset {dataset!r}, epochs {epochs}"))
-    table = pd.DataFrame(rows)
-    order = {name: i for i, name in enumerate(ordered_datasets(table["dataset"]))}
-    return table.sort_values(
-        ["system", "dataset", "epochs"], key=lambda c: c.map(order) if c.name == "dataset" else c, ignore_index=True
-    )
+    return in_order(pd.DataFrame(rows), ["system", "dataset", "epochs"])
 
 
 def _row(runs, where):
@@ -165,6 +158,13 @@ def ordered_datasets(names):
     """The distinct names, the Fake-or-Real versions first and in their usual order."""
     names = set(names)
     return [name for name in DATASETS if name in names] + sorted(names - set(DATASETS))
+
+
+def in_order(table, columns):
+    """The rows sorted by columns, ``dataset`` in the order of `ordered_datasets`, the others by value."""
+    order = {name: k for k, name in enumerate(ordered_datasets(table["dataset"]))}
+    key = {column: table[column].map(order) if column == "dataset" else table[column] for column in columns}
+    return table.loc[pd.DataFrame(key).sort_values(columns).index].reset_index(drop=True)
 
 
 def save_table(table, name, folder, caption, *, exact=False):
@@ -218,17 +218,3 @@ def _cell(name, value, exact):
     if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
         return f"{value:,.0f}"
     return " ".join(str(value).replace("|", "\\|").split())
-
-
-def write_atomically(path, data):
-    """Write bytes under a temporary name, then rename, so that no half-written file is ever seen."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as f:
-            f.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

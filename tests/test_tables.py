@@ -137,11 +137,3 @@ def test_published_figures_can_be_shown_as_given(tmp_path):
     tables.save_table(tables.LITERATURE, "t", tmp_path, "Caption.", exact=True)
     text = (tmp_path / "t.md").read_text(encoding="utf-8")
     assert " 96.32 |" in text and " 88 |" in text and " – |" in text
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
-    path = tmp_path / "f"
-    tables.write_atomically(path, b"old")
-    with pytest.raises(TypeError):
-        tables.write_atomically(path, "text, not bytes")
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]

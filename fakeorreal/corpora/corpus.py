@@ -91,7 +91,7 @@ def check_no_leak(corpus):
 
 
 def subsample(corpus, per_class, seed):
-    """At most ``per_class`` clips of each label, drawn by whole clips with a seed; order is kept."""
+    """At most ``per_class`` rows of each label, drawn with a seed; order is kept."""
     rng = np.random.default_rng(seed)
     keep = [
         rng.choice(rows.index, min(per_class, len(rows)), replace=False)

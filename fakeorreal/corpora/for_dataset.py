@@ -41,6 +41,9 @@ LICENSE_NOTE = (
 PARTS = ("for-norm", "for-2sec", "for-rerec")
 """What for-combined is made of."""
 
+DATASETS = (*PARTS, "for-combined")
+"""What the study is run on, in the order of its tables."""
+
 STORED = ("for-original", *PARTS)
 """The versions that have files of their own."""
 

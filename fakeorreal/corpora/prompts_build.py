@@ -26,6 +26,7 @@ from fakeorreal import audio, channels
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.corpora import for_dataset, prompts
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.files import write_atomically
 from fakeorreal.synthesis.tts import DEBIAN_PACKAGES, VOICES, missing_engines, speak
 from fakeorreal.synthesis.vocoders import VOCODERS, copy_synthesis
 
@@ -74,10 +75,9 @@ def build(root, *, n_jobs=-1, progress=True):
     _copy_licences(share, root / "licences")
 
     with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
-        speech = _speech_jobs(sentences, downloads / "speech" / state["plan"][:12])
-        _run(pool, _speak_job, speech, "text to speech", progress)
-        folder = downloads / "speech" / state["plan"][:12]
-        jobs = [(sentences[i : i + _PER_JOB], folder, root, i // _PER_JOB) for i in range(0, len(sentences), _PER_JOB)]
+        speech = downloads / "speech" / state["plan"][:12]
+        _run(pool, _speak_job, _speech_jobs(sentences, speech), "text to speech", progress)
+        jobs = [(sentences[i : i + _PER_JOB], speech, root, i // _PER_JOB) for i in range(0, len(sentences), _PER_JOB)]
         _run(pool, _render_job, jobs, "clips", progress)
 
     parts = [json.loads((root / "parts" / f"{k}.json").read_text()) for k in range(len(jobs))]
@@ -162,7 +162,6 @@ def _render_job(sentences, speech, root, number):
         rows += _write_versions(sentence, fake, root, "fake")
         if copy is not None:
             rows.append(_write_clip(placebo, copy, root, PLACEBO, "fake", f"{sentence.stem}-{PLACEBO}.wav"))
-    done.parent.mkdir(exist_ok=True)
     _write_text(done, json.dumps({"rows": rows, "left_out": left_out}))
 
 
@@ -245,6 +244,4 @@ def _write_clip(sentence, y, root, corpus_version, label, name):
 
 
 def _write_text(path, text):
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, text.encode())

@@ -6,9 +6,9 @@ from there. Files that end in ``.part`` are what such a run left behind, and may
 """
 
 import hashlib
+import io
 import json
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from fakeorreal import audio
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.files import write_atomically
 
 BLOCK_ROWS = 256
 BLOCK_BYTES = 2**26  # what a worker holds at a time
@@ -183,14 +184,16 @@ def _compute_block(block, front_end, folder):
             keys.append(key)
     if keys:
         name = _digest(keys)[:16]
-        _write(folder / f"{name}.npy", lambda f: np.save(f, features[: len(keys)], allow_pickle=False))
-        _write(folder / f"{name}.json", lambda f: f.write(json.dumps(keys).encode()))
+        array = io.BytesIO()
+        np.save(array, features[: len(keys)], allow_pickle=False)
+        write_atomically(folder / f"{name}.npy", array.getvalue())
+        write_atomically(folder / f"{name}.json", json.dumps(keys).encode())
     return len(block), reasons
 
 
 def _compute_row(front_end, path, start, end, channel, clip):
     try:
-        y = audio.read(path, sr=front_end.sr, start=start, end=None if pd.isna(end) else end)
+        y = audio.read(path, sr=front_end.sr, start=start, end=end)
     except OSError as error:
         raise FakeOrRealError(f"{path}: cannot be read ({error.strerror}). Check the file.") from error
     if channel:
@@ -201,14 +204,3 @@ def _compute_row(front_end, path, start, end, channel, clip):
     if not np.isfinite(features).all():
         raise FakeOrRealError(f"{path}: gives features that are not finite numbers. Listen to the file.")
     return features
-
-
-def _write(path, save):
-    """Write under a temporary name, then rename, so that no half-written file is ever seen."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as f:
-            save(f)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
