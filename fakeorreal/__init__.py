@@ -16,6 +16,8 @@ _HOMES = {
     "Handcrafted": "features",
     "SYSTEMS": "systems",
     "Study": "study",
+    "load_detector": "detector",
+    "Detector": "detector",
 }
 __all__ = ["__version__", *_HOMES]
 

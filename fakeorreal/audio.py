@@ -1,6 +1,7 @@
-"""Audio in and out: decode, resample, bring to a length, write.
+"""Audio in and out: decode, resample, cut into windows, bring to a length, write.
 
-Everything inside the package is float32, mono, in [-1, 1], at a stated rate.
+Everything inside the package is float32, mono, in [-1, 1], at a stated rate. ``read`` holds a stretch of a file at
+once; ``fakeorreal.streams`` hands out whole files block by block.
 """
 
 import io
@@ -15,6 +16,8 @@ from fakeorreal.files import write_atomically
 
 SAMPLE_RATE = 16000
 """Hz; the rate of the Fake-or-Real versions and of everything trained here."""
+
+DECODING_ERRORS = (sf.SoundFileError, TypeError, ValueError)  # the last two: headerless .raw, no length stated
 
 
 def resample(y, *, sr_from, sr_to):
@@ -52,8 +55,7 @@ def read(path, *, sr, start=0.0, end=None):
     if start < 0:
         raise FakeOrRealError(f"`start` must be 0 s or later. Received for {path}: {start:g}.")
     to_end = end is None or np.isnan(end)
-    if not path.is_file():
-        raise FakeOrRealError(f"{path}: no such file. Check the path.")
+    check_is_file(path)
     try:
         with sf.SoundFile(path) as f:
             rate = f.samplerate
@@ -62,19 +64,70 @@ def read(path, *, sr, start=0.0, end=None):
             # A seek in an MP3 silences up to the next quarter second, whose frames lean on earlier ones: read from 0.
             origin = 0 if f.format == "MP3" else first
             f.seek(origin)
-            y = f.read(last - origin, dtype="float32", always_2d=True)[first - origin :].mean(axis=1)
-    except (sf.SoundFileError, TypeError, ValueError) as error:  # the last two: headerless .raw, no length stated
-        reason = str(error).removeprefix(f"Error opening {str(path)!r}: ")
-        raise FakeOrRealError(
-            f"{path}: cannot be decoded ({reason.rstrip('.')}). Convert it to WAV, FLAC, OGG or MP3."
-        ) from error
-    if not np.isfinite(y).all():
-        raise FakeOrRealError(f"{path}: holds samples that are not finite numbers. Export the recording again.")
-    y = resample(y, sr_from=rate, sr_to=sr)
+            block = f.read(last - origin, dtype="float32", always_2d=True)[first - origin :]
+    except DECODING_ERRORS as error:
+        raise undecodable(path, error) from error
+    check_finite(path, block)
+    y = resample(to_mono(block), sr_from=rate, sr_to=sr)
     if not len(y):
         until = "its end" if to_end else f"{end:g} s"
         raise FakeOrRealError(f"{path}: holds no samples between {start:g} s and {until}. Leave it out.")
     return y
+
+
+def to_mono(block):
+    """The mean of the channels: (n, channels) → (n,)."""
+    return sum(block.T) / block.shape[1]  # many times as fast as block.mean(axis=1)
+
+
+def resampled(blocks, *, sr_from, sr_to):
+    """``resample``, block by block.
+
+    Args:
+        blocks: iterable of float32, shape (n,).
+        sr_from: their rate in Hz.
+        sr_to: wanted rate in Hz.
+
+    Yields:
+        float32, shape (m,); m may be 0.
+    """
+    if sr_from == sr_to:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(sr_from, sr_to, 1, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def windows(blocks, *, length, hop, least):
+    """Cut blocks into windows that begin every ``hop`` samples.
+
+    The last window ends where the audio ends, over its neighbour, unless fewer than ``least`` samples remain after
+    the neighbour: those are dropped. Audio shorter than a window is repeated to fill one.
+
+    Args:
+        blocks: iterable of float32, shape (n,).
+        length: samples in a window.
+        hop: samples between beginnings, at most ``length``.
+        least: fewest samples worth a window of their own.
+
+    Yields:
+        (first, end, window): samples [first, end) of the audio, and float32 of shape (length,).
+    """
+    held, origin, first = np.zeros(0, np.float32), 0, 0  # `held` begins at sample `origin`
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while first + length <= origin + len(held):
+            yield first, first + length, held[first - origin :][:length]
+            first += hop
+        passed = max(0, min(first - origin, len(held) - length))  # the last window may begin before `first`
+        held, origin = held[passed:], origin + passed
+    total = origin + len(held)
+    if total and not first:
+        yield 0, total, fit_length(held, length)
+    elif first and total - (first - hop + length) >= least:
+        yield total - length, total, held[-length:]
 
 
 def fit_length(y, n):
@@ -104,3 +157,18 @@ def write(path, y, *, sr):
     wav = io.BytesIO()
     sf.write(wav, np.asarray(y, np.float32), sr, format="WAV", subtype="PCM_16")
     write_atomically(path, wav.getvalue())
+
+
+def check_is_file(path):
+    if not path.is_file():
+        raise FakeOrRealError(f"{path}: no such file. Check the path.")
+
+
+def check_finite(name, y):
+    if not np.isfinite(y).all():
+        raise FakeOrRealError(f"{name}: holds samples that are not finite numbers. Export the recording again.")
+
+
+def undecodable(path, error):
+    reason = str(error).removeprefix(f"Error opening {str(path)!r}: ").rstrip(".")
+    return FakeOrRealError(f"{path}: cannot be decoded ({reason}). Convert it to WAV, FLAC, OGG or MP3.")

@@ -1,6 +1,7 @@
 """What happens to any clip on its way: codecs, band limits, levels, silence, rooms, noise.
 
-The same functions give both classes of the embedded corpus one channel, simulate re-recording, and augment training.
+The same functions give both classes of the embedded corpus one channel, simulate re-recording, augment training and
+make the conditions under which a detector is tested.
 Waveforms are float32 mono of shape (n,); lengths are kept unless a function says otherwise.
 """
 
@@ -18,6 +19,10 @@ from fakeorreal.errors import FakeOrRealError
 
 SPEECH_LEVEL = -26.0  # dBFS RMS, the nominal active speech level of ITU-T P.56 practice
 _G722_DELAY = 22  # samples at 16 kHz: the two quadrature mirror filters
+_CODECS = {  # encoder of FFmpeg, the sample format it wants, its options, decoder
+    "mp3": ("libmp3lame", "fltp", {}, "mp3float"),
+    "opus": ("libopus", "flt", {"vbr": "off"}, "opus"),
+}
 
 
 def seeded(key):
@@ -27,15 +32,10 @@ def seeded(key):
 
 def g722(y):
     """Encode and decode with ITU-T G.722 (64 kbit/s, two ADPCM bands) at 16 kHz; the codec's delay is taken out."""
-    encoder = av.CodecContext.create("g722", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = 16000, "mono", "s16"
-    encoder.time_base = Fraction(1, 16000)
     padded = np.pad(np.asarray(y, np.float32), (0, _G722_DELAY + 320))
     padded = padded[: len(padded) // 2 * 2]
-    frame = av.AudioFrame.from_ndarray(_to_int16(padded)[None], format="s16", layout="mono")
-    frame.sample_rate, frame.pts = 16000, 0
-    packets = [bytes(p) for p in [*encoder.encode(frame), *encoder.encode(None)]]
-    return decode_g722(b"".join(packets))[_G722_DELAY : _G722_DELAY + len(y)]
+    _, packets = _encode("g722", _to_int16(padded), "s16", sr=16000)
+    return decode_g722(b"".join(map(bytes, packets)))[_G722_DELAY : _G722_DELAY + len(y)]
 
 
 def decode_g722(data):
@@ -52,8 +52,39 @@ def mp3(y, *, sr):
     buffer = io.BytesIO()
     sf.write(buffer, np.clip(y, -1, 1), sr, format="MP3")
     buffer.seek(0)
-    out = sf.read(buffer, dtype="float32")[0]
-    return np.pad(out, (0, max(len(y) - len(out), 0)))[: len(y)]
+    return _to_length(sf.read(buffer, dtype="float32")[0], len(y))
+
+
+def at_bit_rate(y, *, sr, codec, bit_rate):
+    """Encode at a constant bit rate and decode; the length is kept and the codec's delay taken out.
+
+    Args:
+        y: float32, shape (n,).
+        sr: rate in Hz: 16000, or another that the codec knows.
+        codec: ``mp3`` (MPEG layer III, LAME) or ``opus`` (libopus).
+        bit_rate: bit/s.
+
+    Returns:
+        float32, shape (n,).
+    """
+    name, sample_format, options, decoder_name = _CODECS[codec]
+    samples = np.clip(np.asarray(y, np.float32), -1, 1)
+    encoder, packets = _encode(name, samples, sample_format, sr=sr, bit_rate=bit_rate, options=options)
+    decoder = av.CodecContext.create(decoder_name, "r")
+    decoder.extradata = encoder.extradata  # the header of Opus; None for MP3
+    # The first packet states the delay, and the decoder leaves it out.
+    frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
+    decoded = np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    out = resample(decoded, sr_from=frames[0].sample_rate, sr_to=sr)  # Opus always comes out at 48 kHz
+    return np.clip(_to_length(out, len(y)), -1, 1)
+
+
+def mu_law(y):
+    """Round every sample as ITU-T G.711 mu-law does, to one of 255 values."""
+    buffer = io.BytesIO()  # the rate of 8 kHz stands in its header only
+    sf.write(buffer, np.clip(y, -1, 1), 8000, format="AU", subtype="ULAW")
+    buffer.seek(0)
+    return sf.read(buffer, dtype="float32")[0]
 
 
 def band_limit(y, *, sr, low, high):
@@ -66,8 +97,13 @@ def band_limit(y, *, sr, low, high):
 
 def telephone(y, *, sr):
     """Down to 8 kHz and back: what remains is below 4 kHz. Length is kept."""
-    out = resample(resample(y, sr_from=sr, sr_to=8000), sr_from=8000, sr_to=sr)
-    return np.pad(out, (0, max(len(y) - len(out), 0)))[: len(y)]
+    return _to_length(resample(resample(y, sr_from=sr, sr_to=8000), sr_from=8000, sr_to=sr), len(y))
+
+
+def telephone_call(y, *, sr):
+    """A call over the fixed network: 8 kHz, 300 to 3400 Hz, G.711 mu-law. Length is kept."""
+    sent = band_limit(resample(y, sr_from=sr, sr_to=8000), sr=8000, low=300, high=3400)
+    return _to_length(resample(mu_law(sent), sr_from=8000, sr_to=sr), len(y))
 
 
 def match_spectrum(y, reference, *, sr):
@@ -173,6 +209,12 @@ def room_response(*, sr, reverberation_time, distance, rng):
     return (response / np.sqrt(np.sum(response**2))).astype(np.float32)
 
 
+def apply_room(y, *, sr, rng):
+    """Put a clip into a random room; the length is kept."""
+    room = room_response(sr=sr, reverberation_time=rng.uniform(0.1, 0.6), distance=rng.uniform(0.3, 2.0), rng=rng)
+    return fftconvolve(y, room)[: len(y)].astype(np.float32)
+
+
 def rerecord(y, *, sr, rng):
     """Play through a small loudspeaker, across a room, into a microphone with noise: the for-rerec chain."""
     level = 20 * np.log10(np.sqrt(np.mean(np.square(y), dtype=np.float64)) + 1e-9)
@@ -198,23 +240,29 @@ def _augment_band(y, *, sr, rng):
     return band_limit(y, sr=sr, low=rng.uniform(50, 300), high=rng.uniform(3000, 7500))
 
 
-def _augment_room(y, *, sr, rng):
-    room = room_response(sr=sr, reverberation_time=rng.uniform(0.1, 0.6), distance=rng.uniform(0.3, 2.0), rng=rng)
-    return fftconvolve(y, room)[: len(y)].astype(np.float32)
-
-
-_AUGMENT = {"noise": _augment_noise, "mp3": _augment_mp3, "band": _augment_band, "room": _augment_room}
+_AUGMENT = {"noise": _augment_noise, "mp3": _augment_mp3, "band": _augment_band, "room": apply_room}
 AUGMENTATIONS = tuple(_AUGMENT)
 """Names of the channels that training augmentation draws from, for both classes alike."""
 
 
+_CONDITIONS = {
+    "mp3-64k": lambda y, *, sr, rng: at_bit_rate(y, sr=sr, codec="mp3", bit_rate=64000),
+    "opus-24k": lambda y, *, sr, rng: at_bit_rate(y, sr=sr, codec="opus", bit_rate=24000),
+    "telephone": lambda y, *, sr, rng: telephone_call(y, sr=sr),
+    "noise-15dB": lambda y, *, sr, rng: add_noise(y, snr=15, tilt=3, rng=rng),  # pink, over the whole clip
+}
+CONDITIONS = tuple(_CONDITIONS)
+"""Names of the channels that a detector is tested under: MPEG layer III at 64 kbit/s, Opus at 24 kbit/s, the telephone
+(8 kHz, 300 to 3400 Hz, G.711 mu-law), and pink noise at a signal-to-noise ratio of 15 dB over the whole clip."""
+
+
 def apply_channel(y, *, sr, name, key):
-    """Send a clip through a named training augmentation.
+    """Send a clip through a named channel: a training augmentation or a test condition.
 
     Args:
         y: float32, shape (n,).
         sr: rate in Hz.
-        name: one of ``AUGMENTATIONS``.
+        name: one of ``AUGMENTATIONS`` or ``CONDITIONS``.
         key: text that seeds the random parameters, such as the clip's name.
 
     Returns:
@@ -223,9 +271,28 @@ def apply_channel(y, *, sr, name, key):
     Raises:
         FakeOrRealError: unknown name.
     """
-    if name not in _AUGMENT:
-        raise FakeOrRealError(f"`name` must be one of {', '.join(AUGMENTATIONS)}. Received: {name!r}.")
-    return _AUGMENT[name](y, sr=sr, rng=seeded(f"{name}:{key}"))
+    known = {**_AUGMENT, **_CONDITIONS}
+    if name not in known:
+        raise FakeOrRealError(f"`name` must be one of {', '.join(known)}. Received: {name!r}.")
+    return known[name](y, sr=sr, rng=seeded(f"{name}:{key}"))
+
+
+def _encode(codec, samples, sample_format, *, sr, bit_rate=None, options=None):
+    """The encoder, and the packets it makes of samples in the format it wants, shape (n,)."""
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.sample_rate, encoder.layout, encoder.format = sr, "mono", sample_format
+    encoder.time_base = Fraction(1, sr)
+    if bit_rate:
+        encoder.bit_rate = bit_rate
+    encoder.options = options or {}
+    frame = av.AudioFrame.from_ndarray(samples[None], format=sample_format, layout="mono")
+    frame.sample_rate, frame.pts = sr, 0
+    return encoder, [*encoder.encode(frame), *encoder.encode(None)]
+
+
+def _to_length(y, n):
+    """Cut, or filled up with zeros, to n samples."""
+    return np.pad(y, (0, max(n - len(y), 0)))[:n]
 
 
 def _to_int16(y):

@@ -1,6 +1,7 @@
 """The command ``fakeorreal``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,18 @@ def _parser():
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    predict = commands.add_parser(
+        "predict",
+        help="real or fake? score recordings with the trained detector",
+        description="Real or fake? Exit code: 0, 2 if a file failed (the others are scored), 130 if interrupted.",
+    )
+    predict.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help="folders are searched to the bottom")
+    predict.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    predict.add_argument("--csv", metavar="OUT.csv", help="write file by file; what is in it already is not done again")
+    predict.add_argument("--report", metavar="OUT.html", help="write a page to look at and listen to")
+    predict.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    predict.set_defaults(run=_predict)
+
     build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")
     build.add_argument("folder", nargs="?", default="data/prompts", type=Path, help="default: %(default)s")
     build.set_defaults(run=_build)
@@ -41,6 +54,23 @@ def _parser():
     study.add_argument("--notebooks", default="notebooks", type=Path, help="default: %(default)s")
     study.set_defaults(run=_study)
     return parser
+
+
+def _predict(options):
+    try:
+        from fakeorreal.predict import run
+
+        return run(
+            options.paths,
+            folder=options.detector,
+            as_json=options.json,
+            csv=options.csv,
+            report=options.report,
+        )
+    except KeyboardInterrupt:
+        print("fakeorreal: interrupted. With --csv, the same command goes on from here.", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(130)  # an ordinary exit would wait until the threads are through with their files
 
 
 def _build(options):

@@ -111,7 +111,7 @@ def confusion(labels, scores, threshold):
     Raises:
         FakeOrRealError: as ``eer``.
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     called = scores >= threshold
     fake = labels == 1
     counts = {"tp": called & fake, "fn": ~called & fake, "fp": called & ~fake, "tn": ~called & ~fake}
@@ -283,7 +283,8 @@ def wilson(right, n, *, level=0.95):
     return np.clip(low, 0, p), np.clip(high, p, 1)  # at 0 and 1 rounding would leave p a little outside
 
 
-def _checked(labels, scores):
+def checked(labels, scores):
+    """Labels and scores as arrays, shape (n,), or a FakeOrRealError that says what is wrong with them; see ``eer``."""
     labels, scores = np.asarray(labels), np.asarray(scores, float)
     if labels.ndim != 1 or labels.shape != scores.shape:
         raise FakeOrRealError(
@@ -299,12 +300,12 @@ def _checked(labels, scores):
     for label, name in enumerate(("real", "fake")):
         if not (labels == label).any():
             raise FakeOrRealError(f"no clip of {len(labels)} is {name}. Score clips of both classes.")
-    return labels, scores
+    return labels.astype(int), scores
 
 
 def _roc(labels, scores, weights=None):
     """(fpr, tpr, distinct scores from high to low); the curves start at (0, 0), shape (..., distinct + 1)."""
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     weights = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
     if weights.shape[-1] != len(labels):
         raise FakeOrRealError(f"`weights` must end in one per clip, {len(labels)}. Received: shape {weights.shape}.")

@@ -84,3 +84,44 @@ def for_tree(tmp_path):
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_network():
+    """Function ``(shape, seed)`` -> a small Keras network with random weights, logits of shape (batch, 1)."""
+    import keras
+
+    def make(shape, seed):
+        inputs = keras.Input(shape)
+        weights = keras.initializers.GlorotUniform(seed)
+        x = keras.layers.Rescaling(0.1)(inputs)
+        x = keras.layers.Conv2D(4, 5, strides=4, activation="relu", kernel_initializer=weights)(x)
+        x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer=weights)(x), name=f"tiny_{seed}")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(tmp_path_factory, tiny_network):
+    """Folder of a frozen detector of two small random networks, which know nothing."""
+    from fakeorreal.features import LogSpectrum
+    from fakeorreal.freeze import freeze
+
+    front_end = LogSpectrum()
+    folder = tmp_path_factory.mktemp("detector") / "tiny"
+    freeze(
+        [tiny_network(front_end.shape, seed) for seed in (1, 2)],
+        front_end,
+        folder,
+        name="tiny",
+        version="0.1",
+        window=2.0,
+        hop=2.0,
+        calibration={"scale": 2.0, "offset": 0.5, "from": "nothing"},
+        threshold=0.2,
+        threshold_from="nothing",
+        unsure=(0.0, 0.4),
+    )
+    return folder

@@ -165,6 +165,62 @@ def test_no_such_stretch(tmp_path, start, end, message):
         audio.read(tmp_path / "a.wav", sr=16000, start=start, end=end)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_to_mono_is_the_mean(rng, channels, order):
+    block = np.asarray(rng.uniform(-1, 1, (1000, channels)), np.float32, order=order)
+    mono = audio.to_mono(block)
+    assert mono.dtype == np.float32
+    np.testing.assert_allclose(mono, np.mean(block, axis=1, dtype=float), atol=1e-7)
+
+
+def cut_anywhere(y, rng, pieces=7):
+    return np.split(y, np.sort(rng.integers(0, len(y), pieces)))
+
+
+@pytest.mark.parametrize("sr_from", [8000, 16000, 22050, 44100, 48000, 192000])
+def test_resampled_blocks_are_the_resampled_whole(make_speech, rng, sr_from):
+    y = make_speech(1.3, sr_from)
+    blocks = list(audio.resampled(cut_anywhere(y, rng), sr_from=sr_from, sr_to=16000))
+    whole = audio.resample(y, sr_from=sr_from, sr_to=16000)
+    assert all(block.dtype == np.float32 for block in blocks)
+    np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
+
+
+# Windows of 4 samples; a rest of fewer than 2 samples earns none of its own.
+@pytest.mark.parametrize(
+    ("n", "hop", "spans"),
+    [
+        (1, 4, [(0, 1)]),
+        (3, 4, [(0, 3)]),
+        (4, 4, [(0, 4)]),
+        (5, 4, [(0, 4)]),
+        (6, 4, [(0, 4), (2, 6)]),
+        (8, 4, [(0, 4), (4, 8)]),
+        (9, 4, [(0, 4), (4, 8)]),
+        (11, 4, [(0, 4), (4, 8), (7, 11)]),
+        (8, 2, [(0, 4), (2, 6), (4, 8)]),
+        (9, 2, [(0, 4), (2, 6), (4, 8)]),
+        (9, 3, [(0, 4), (3, 7), (5, 9)]),
+        (13, 1, [(k, k + 4) for k in range(10)]),
+    ],
+)
+def test_windows_by_hand(rng, n, hop, spans):
+    y = np.arange(n, dtype=np.float32)
+    for blocks in ([y], np.split(y, n), cut_anywhere(y, rng)):
+        found = [
+            (first, end, window.copy()) for first, end, window in audio.windows(blocks, length=4, hop=hop, least=2)
+        ]
+        assert [(first, end) for first, end, _ in found] == spans
+        for first, end, window in found:
+            assert list(window) == list(np.resize(y[first:end], 4))
+
+
+def test_no_windows_of_nothing():
+    assert list(audio.windows([], length=4, hop=4, least=2)) == []
+    assert list(audio.windows([np.zeros(0, np.float32)], length=4, hop=4, least=2)) == []
+
+
 def test_fit_length():
     y = np.array([1, 2, 3], np.float32)
     assert list(audio.fit_length(y, 2)) == [1, 2]

@@ -1,12 +1,17 @@
+import csv
+import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
 import fakeorreal
+import fakeorreal.detector
 from fakeorreal.cli import main
 from fakeorreal.corpora import for_dataset, prompts_build
 
@@ -155,10 +160,94 @@ def test_study_without_notebooks(capsys, tmp_path):
     assert str(tmp_path / "nowhere") in one_line_on_stderr(capsys)
 
 
+# Verdicts, with a detector that knows nothing
+
+
+@pytest.fixture
+def recordings(make_speech):
+    """Folder of two recordings and a broken one, in the working directory."""
+    folder = Path("recordings")
+    (folder / "more").mkdir(parents=True)
+    sf.write(folder / "a.wav", make_speech(3, 16000), 16000)
+    sf.write(folder / "more" / "b.mp3", make_speech(5, 44100, seed=1), 44100)
+    (folder / "broken.wav").write_text("no sound")
+    return folder
+
+
+def test_predict_a_file(capsys, recordings, tiny_detector):
+    assert main(["predict", "recordings/a.wav", "--detector", str(tiny_detector)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for part in (
+        "recordings/a.wav\n",
+        "Verdict",
+        "Probability of fake",
+        "3.0 s, 16000 Hz, channels: 1",
+        "Detector: tiny 0.1",
+    ):
+        assert part in out
+
+
+def test_predict_a_folder_every_way(capsys, recordings, tiny_detector):
+    outputs = ["--csv", "out.csv", "--report", "out.html", "--json"]
+    assert main(["predict", "recordings", "--detector", str(tiny_detector), *outputs]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("fakeorreal: recordings/broken.wav: ") and err.count("\n") == 1
+    document = json.loads(out)
+    detector = fakeorreal.detector.load_detector(tiny_detector)
+    for found, file in zip(document["predictions"], ("recordings/a.wav", "recordings/more/b.mp3"), strict=True):
+        del found["sha256"]
+        assert found == json.loads(json.dumps(detector.predict(file).to_dict()))
+    assert [error["file"] for error in document["errors"]] == ["recordings/broken.wav"]
+    with open("out.csv", newline="") as f:
+        rows = {row["file"]: row for row in csv.DictReader(f)}
+    assert rows["recordings/broken.wav"]["verdict"] == "" and rows["recordings/broken.wav"]["error"]
+    assert {row["weight_hash"] for row in rows.values() if row["verdict"]} == {detector.hash}
+    html = Path("out.html").read_text()
+    assert html.count("<article") == html.count("<audio") == 2 and "recordings/broken.wav" in html
+    assert main(["predict", "recordings", "--detector", str(tiny_detector), "--csv", "out.csv"]) == 2
+    assert "2 of them stood in the CSV already" in capsys.readouterr().out
+
+
+def write_wav(y):
+    return lambda path: sf.write(path, y, 16000, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: None,
+        lambda path: path.touch(),
+        lambda path: path.write_text("no sound"),
+        lambda path: path.mkdir(),
+        write_wav(np.zeros(0)),
+        write_wav(np.full(320, 0.1)),
+        write_wav(np.zeros(32000)),
+        write_wav(np.full(32000, np.nan)),
+    ],
+    ids=["missing", "0 bytes", "text", "folder", "0 s", "20 ms", "silent", "nan"],
+)
+def test_predict_what_has_no_answer(capsys, tmp_path, tiny_detector, make):
+    path = tmp_path / "x.wav"
+    make(path)
+    assert main(["predict", str(path), "--detector", str(tiny_detector)]) == 2
+    assert str(path) in one_line_on_stderr(capsys)
+
+
+def test_predict_without_a_detector(capsys, recordings, tiny_detector, tmp_path):
+    assert main(["predict", "recordings/a.wav", "--detector", "nowhere"]) == 2
+    assert "nowhere" in one_line_on_stderr(capsys)
+    shutil.copytree(tiny_detector, tmp_path / "damaged")
+    for network in (tmp_path / "damaged").glob("*.onnx"):
+        network.write_bytes(network.read_bytes()[:-1])
+    assert main(["predict", "recordings/a.wav", "--detector", str(tmp_path / "damaged")]) == 2
+    assert "damaged" in one_line_on_stderr(capsys)
+
+
 # The command itself
 
 
-@pytest.mark.parametrize("arguments", [[], ["paint"], ["validate", "a", "b"], ["audit", "--loud"]])
+@pytest.mark.parametrize("arguments", [[], ["paint"], ["predict"], ["validate", "a", "b"], ["audit", "--loud"]])
 def test_wrong_use(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -166,7 +255,7 @@ def test_wrong_use(capsys, arguments):
     assert "usage: fakeorreal" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["build-prompts", "validate", "audit", "study"])
+@pytest.mark.parametrize("command", ["predict", "build-prompts", "validate", "audit", "study"])
 def test_help(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
@@ -199,6 +288,20 @@ print([name for name in {HEAVY} if name in sys.modules])
     seconds, after_import, after_error = result.stdout.splitlines()
     assert float(seconds) < 0.1
     assert after_import == after_error == "[]"
+
+
+def test_a_prediction_is_light(recordings, tiny_detector):
+    script = f"""
+import pathlib, sys, time
+from fakeorreal.cli import main
+main(["predict", "recordings/a.wav", "--json", "--report", "out.html", "--detector", {str(tiny_detector)!r}])
+print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+print(time.process_time(), file=sys.stderr)
+print(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0], file=sys.stderr)  # most memory, kB
+"""
+    modules, seconds, kilobytes = python("-c", script).stderr.splitlines()
+    assert modules == "['scipy', 'numpy']"  # scipy.fft
+    assert float(seconds) < 1.5 and float(kilobytes) < 350_000
 
 
 def test_corpora_and_synthesis_need_no_tensorflow():

@@ -11,6 +11,7 @@ from fakeorreal.corpora.corpus import (
     make_corpus,
     subsample,
 )
+from fakeorreal.corpora.folder import load_folder
 from fakeorreal.corpora.for_dataset import VERSIONS, data_root
 from fakeorreal.corpora.for_dataset import load as load_corpus
 from fakeorreal.corpora.validation import validate
@@ -26,6 +27,7 @@ __all__ = [
     "cut_windows",
     "data_root",
     "load_corpus",
+    "load_folder",
     "make_corpus",
     "subsample",
     "validate",

@@ -1,0 +1,237 @@
+"""Files and folders in, verdicts out: the work behind ``fakeorreal predict``."""
+
+import hashlib
+import heapq
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakeorreal import prediction_csv, wording
+from fakeorreal.detector import Prediction, load_detector
+from fakeorreal.errors import FakeOrRealError
+
+AUDIO_SUFFIXES = (".aac", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm")
+REPORT_FILES = 20  # sections of a report; every one brings about a megabyte
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one file: a prediction and the file's SHA-256, or an error; never both."""
+
+    file: str
+    prediction: Prediction | None = None
+    sha256: str = ""
+    error: str = ""
+
+
+def find_audio(paths):
+    """Files to score: files as they are named, folders searched to the bottom for audio suffixes.
+
+    Args:
+        paths: files and folders; a file that does not exist is kept, and fails when it is read.
+
+    Returns:
+        list of str without repetitions: in the order of ``paths``, sorted within a folder.
+
+    Raises:
+        FakeOrRealError: a folder without audio, or one that cannot be listed.
+    """
+    found = []
+    for path in map(Path, paths):
+        files = _audio_below(path) if path.is_dir() else [path]
+        if not files:
+            raise FakeOrRealError(f"{path}: holds no audio. Files of {', '.join(AUDIO_SUFFIXES)} are looked for.")
+        found += map(str, files)
+    return list(dict.fromkeys(found))
+
+
+def predict_files(detector, files, *, workers=None):
+    """Score files in threads.
+
+    Args:
+        detector: a `detector.Detector`.
+        files: paths.
+        workers: threads; None for one per core.
+
+    Yields:
+        `Record`, in the order of ``files``. Only a few files are ahead of the one that is yielded, so that little is
+        lost when the caller stops.
+    """
+    workers = workers or os.cpu_count() or 1
+    pool = ThreadPoolExecutor(workers)
+    ahead = deque()
+    try:
+        for file in files:
+            ahead.append(pool.submit(_predict_file, detector, file))
+            if len(ahead) == 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def run(paths, *, folder=None, as_json=False, csv=None, report=None):
+    """Score files and folders and say what was found: results on stdout, errors on stderr.
+
+    Args:
+        paths: files and folders.
+        folder: of the frozen detector; None for the one in the package.
+        as_json: print one JSON document instead of text.
+        csv: CSV to write, file by file. Where an earlier run left rows in it, files whose content and weights are the
+            same are not scored again; failures are. JSON needs every window, so that with it all files are scored.
+        report: HTML page to write, with the `REPORT_FILES` most suspicious files.
+
+    Returns:
+        Exit code: 2 if a file failed, else 0.
+
+    Raises:
+        FakeOrRealError: nothing to score, an unusable detector, an output that cannot be written.
+        OSError: a full disk.
+    """
+    files = find_audio(paths)
+    for output in filter(None, (csv, report)):
+        _check_writable(Path(output))
+    rows = prediction_csv.read(csv) if csv else {}
+    detector = load_detector(folder)
+    standing = {} if as_json else _standing(files, rows, detector)
+    todo = [file for file in files if file not in standing]
+    redone = {prediction_csv.cell(file) for file in todo}
+    kept = [row for name, row in rows.items() if name not in redone]
+
+    start = time.perf_counter()
+    scored = predict_files(detector, todo)
+    saved = _saved(scored, csv, kept) if csv else scored
+    counts, seconds, records = Counter(row["verdict"] for row in standing.values()), 0.0, []
+    for record in _shown(saved, files, standing, as_json=as_json):
+        counts[record.prediction.verdict if record.prediction else "error"] += 1
+        seconds += record.prediction.seconds if record.prediction else 0
+        if as_json or report:  # else a folder of any size is passed through
+            records.append(record)
+    elapsed = time.perf_counter() - start
+
+    if as_json:
+        print(json.dumps(_document(detector, records), indent=2, allow_nan=False))
+    elif set(counts) - {"error"}:
+        print("", wording.explanation(detector), sep="\n")
+    if not as_json and len(files) > 1:
+        print("", wording.summary(counts, seconds, elapsed, standing=len(standing)), sep="\n")
+    if report:
+        from fakeorreal import page
+
+        page.write(report, _most_suspicious(detector, records, standing), detector=detector, counts=counts)
+    return 2 if counts["error"] else 0
+
+
+def _audio_below(folder):
+    """Audio files in a folder and its subfolders; ``._x.wav``, which macOS leaves behind, holds no sound."""
+
+    def refuse(error):
+        raise FakeOrRealError(
+            f"{error.filename}: cannot be searched ({error.strerror}). Check its permissions."
+        ) from error
+
+    return sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, onerror=refuse)
+        for name in names
+        if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith("._")
+    )
+
+
+def _check_writable(path):
+    """Better now than after an hour of work."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            reason = "it is a folder" if path.is_dir() else None
+    except FileExistsError:
+        reason = f"{path.parent} is a file"
+    except OSError as error:
+        reason = error.strerror
+    if path.name.lower().endswith(AUDIO_SUFFIXES):
+        reason = "it is named like a recording"
+    if reason:
+        raise FakeOrRealError(f"{path}: cannot be written: {reason}. Name another file.")
+
+
+def _standing(files, rows, detector):
+    """Rows by file that hold for the content as it is now and for these weights; failures never do."""
+    standing = {}
+    for file in files:
+        row = rows.get(prediction_csv.cell(file))
+        same = row and row["verdict"] and row["weight_hash"] == detector.hash and Path(file).is_file()
+        if same and row["sha256"] == _sha256(file):
+            standing[file] = row
+    return standing
+
+
+def _predict_file(detector, file):
+    try:
+        return Record(file, detector.predict(file), sha256=_sha256(file))
+    except (FakeOrRealError, OSError) as error:
+        return Record(file, error=str(error))
+
+
+def _sha256(file):
+    with open(file, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _saved(records, csv, kept):
+    """The records, each one written before it is passed on."""
+    with prediction_csv.appending(csv, kept) as add:
+        for record in records:
+            add(record)
+            yield record
+
+
+def _shown(records, files, standing, *, as_json):
+    """The records, each one printed before it is passed on; several under a progress bar."""
+    describe, say = wording.account, print
+    if len(files) > 1:
+        from tqdm import tqdm  # a single file need not wait for it
+
+        if not as_json:
+            print(wording.TABLE_HEADER)
+        describe, say = wording.table_line, tqdm.write
+        records = tqdm(records, total=len(files), initial=len(standing), unit="file", disable=None)
+    for record in records:
+        if record.error:
+            say(f"fakeorreal: {wording.printable(record.error)}", file=sys.stderr)
+        elif not as_json:
+            say(describe(record.prediction))
+        yield record
+
+
+def _document(detector, records):
+    """What ``--json`` prints: the same shape for one file and for many."""
+    return {
+        "detector": {
+            "name": detector.name,
+            "version": detector.version,
+            "weight_hash": detector.hash,
+            "threshold": detector.threshold,
+            "threshold_from": detector.threshold_from,
+            "unsure_band": list(detector.unsure),
+        },
+        "predictions": [{**r.prediction.to_dict(), "sha256": r.sha256} for r in records if r.prediction],
+        "errors": [{"file": r.file, "error": r.error} for r in records if r.error],
+    }
+
+
+def _most_suspicious(detector, records, standing):
+    """Records for the report: failures, and the predictions of highest score, scored again if only a row is there."""
+    scores = {r.file: r.prediction.score for r in records if r.prediction}
+    scores |= {file: float(row["score"]) for file, row in standing.items()}
+    top = heapq.nlargest(REPORT_FILES, scores, key=scores.get)
+    known = {r.file: r for r in records}
+    again = predict_files(detector, [file for file in top if file not in known])
+    known |= {r.file: r for r in again}
+    return [known[file] for file in top] + [r for r in records if r.error]
