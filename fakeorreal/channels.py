@@ -52,7 +52,7 @@ def mp3(y, *, sr):
     buffer = io.BytesIO()
     sf.write(buffer, np.clip(y, -1, 1), sr, format="MP3")
     buffer.seek(0)
-    return _to_length(sf.read(buffer, dtype="float32")[0], len(y))
+    return to_length(sf.read(buffer, dtype="float32")[0], len(y))
 
 
 def at_bit_rate(y, *, sr, codec, bit_rate):
@@ -76,7 +76,7 @@ def at_bit_rate(y, *, sr, codec, bit_rate):
     frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
     decoded = np.concatenate([frame.to_ndarray()[0] for frame in frames])
     out = resample(decoded, sr_from=frames[0].sample_rate, sr_to=sr)  # Opus always comes out at 48 kHz
-    return np.clip(_to_length(out, len(y)), -1, 1)
+    return np.clip(to_length(out, len(y)), -1, 1)
 
 
 def mu_law(y):
@@ -97,13 +97,13 @@ def band_limit(y, *, sr, low, high):
 
 def telephone(y, *, sr):
     """Down to 8 kHz and back: what remains is below 4 kHz. Length is kept."""
-    return _to_length(resample(resample(y, sr_from=sr, sr_to=8000), sr_from=8000, sr_to=sr), len(y))
+    return to_length(resample(resample(y, sr_from=sr, sr_to=8000), sr_from=8000, sr_to=sr), len(y))
 
 
 def telephone_call(y, *, sr):
     """A call over the fixed network: 8 kHz, 300 to 3400 Hz, G.711 mu-law. Length is kept."""
     sent = band_limit(resample(y, sr_from=sr, sr_to=8000), sr=8000, low=300, high=3400)
-    return _to_length(resample(mu_law(sent), sr_from=8000, sr_to=sr), len(y))
+    return to_length(resample(mu_law(sent), sr_from=8000, sr_to=sr), len(y))
 
 
 def match_spectrum(y, reference, *, sr):
@@ -228,55 +228,6 @@ def rerecord(y, *, sr, rng):
     return set_level(noisy, dbfs=max(level, -60.0))
 
 
-def _augment_noise(y, *, sr, rng):
-    return add_noise(y, snr=rng.uniform(10, 30), tilt=rng.uniform(0, 6), rng=rng)
-
-
-def _augment_mp3(y, *, sr, rng):
-    return mp3(y, sr=sr)
-
-
-def _augment_band(y, *, sr, rng):
-    return band_limit(y, sr=sr, low=rng.uniform(50, 300), high=rng.uniform(3000, 7500))
-
-
-_AUGMENT = {"noise": _augment_noise, "mp3": _augment_mp3, "band": _augment_band, "room": apply_room}
-AUGMENTATIONS = tuple(_AUGMENT)
-"""Names of the channels that training augmentation draws from, for both classes alike."""
-
-
-_CONDITIONS = {
-    "mp3-64k": lambda y, *, sr, rng: at_bit_rate(y, sr=sr, codec="mp3", bit_rate=64000),
-    "opus-24k": lambda y, *, sr, rng: at_bit_rate(y, sr=sr, codec="opus", bit_rate=24000),
-    "telephone": lambda y, *, sr, rng: telephone_call(y, sr=sr),
-    "noise-15dB": lambda y, *, sr, rng: add_noise(y, snr=15, tilt=3, rng=rng),  # pink, over the whole clip
-}
-CONDITIONS = tuple(_CONDITIONS)
-"""Names of the channels that a detector is tested under: MPEG layer III at 64 kbit/s, Opus at 24 kbit/s, the telephone
-(8 kHz, 300 to 3400 Hz, G.711 mu-law), and pink noise at a signal-to-noise ratio of 15 dB over the whole clip."""
-
-
-def apply_channel(y, *, sr, name, key):
-    """Send a clip through a named channel: a training augmentation or a test condition.
-
-    Args:
-        y: float32, shape (n,).
-        sr: rate in Hz.
-        name: one of ``AUGMENTATIONS`` or ``CONDITIONS``.
-        key: text that seeds the random parameters, such as the clip's name.
-
-    Returns:
-        float32, shape (n,).
-
-    Raises:
-        FakeOrRealError: unknown name.
-    """
-    known = {**_AUGMENT, **_CONDITIONS}
-    if name not in known:
-        raise FakeOrRealError(f"`name` must be one of {', '.join(known)}. Received: {name!r}.")
-    return known[name](y, sr=sr, rng=seeded(f"{name}:{key}"))
-
-
 def _encode(codec, samples, sample_format, *, sr, bit_rate=None, options=None):
     """The encoder, and the packets it makes of samples in the format it wants, shape (n,)."""
     encoder = av.CodecContext.create(codec, "w")
@@ -290,7 +241,7 @@ def _encode(codec, samples, sample_format, *, sr, bit_rate=None, options=None):
     return encoder, [*encoder.encode(frame), *encoder.encode(None)]
 
 
-def _to_length(y, n):
+def to_length(y, n):
     """Cut, or filled up with zeros, to n samples."""
     return np.pad(y, (0, max(n - len(y), 0)))[:n]
 

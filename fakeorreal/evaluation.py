@@ -9,10 +9,10 @@ from tqdm import tqdm
 
 from fakeorreal import audio
 from fakeorreal.calibration import BINS, cllr, ece, min_cllr
-from fakeorreal.channels import CONDITIONS, apply_channel
 from fakeorreal.corpora.corpus import FAKE, REAL
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.metrics import auc, bootstrap, checked, confusion, eer, rates, wilson
+from fakeorreal.named_channels import CONDITIONS, apply_channel
 from fakeorreal.tables import save_table
 
 CLEAN = "clean"
@@ -31,7 +31,7 @@ def score_corpus(detector, corpus, condition=None):
     Args:
         detector: from ``load_detector``, or what has a ``predict(y, sr)`` whose result has a ``score``.
         corpus: table of clips; without columns ``source`` and ``family`` these are "unknown".
-        condition: one of ``channels.CONDITIONS`` to send every clip through, in place of its own channel; or None.
+        condition: one of ``named_channels.CONDITIONS`` to send every clip through in place of its own channel, or None.
 
     Returns:
         (scores, failed): clip, label, score, group, source, generator, family, split, condition ("clean" for None); and

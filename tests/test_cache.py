@@ -189,7 +189,7 @@ def test_front_ends_do_not_mix(run):
 
 def test_channel_is_applied_with_the_clip_as_key(monkeypatch, corpus, run, probe):
     channels = types.SimpleNamespace(apply_channel=lambda y, *, sr, name, key: y[: sr // 100 + int(key[:2])])
-    monkeypatch.setitem(sys.modules, "fakeorreal.channels", channels)
+    monkeypatch.setitem(sys.modules, "fakeorreal.named_channels", channels)
     table = corpus[:3].assign(path=corpus["path"][0], channel=["", "cut", "cut"])
     np.testing.assert_array_equal(run(probe, table).rows(range(3))[:, 0], [1600, 161, 162])
 

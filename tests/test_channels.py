@@ -3,8 +3,8 @@ import pytest
 from scipy.signal import butter, sosfreqz, welch
 
 from fakeorreal import channels
-from fakeorreal.channels import AUGMENTATIONS, CONDITIONS, apply_channel
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.named_channels import AUGMENTATIONS, CONDITIONS, apply_channel
 
 SR = 16000
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
-from fakeorreal import calibration, channels, evaluation, metrics
+from fakeorreal import calibration, evaluation, metrics, named_channels
 from fakeorreal.corpora.folder import load_folder
 from fakeorreal.errors import FakeOrRealError
 
@@ -72,12 +72,12 @@ def test_every_clip_is_scored_and_bad_ones_are_listed(corpus):
     assert "cannot be decoded" in reasons["broken.wav"] and "is silent" in reasons["silent.wav"]
 
 
-@pytest.mark.parametrize("condition", channels.CONDITIONS)
+@pytest.mark.parametrize("condition", named_channels.CONDITIONS)
 def test_conditions_are_applied_to_every_clip(corpus, condition):
     scores, _ = evaluation.score_corpus(FakeDetector(), corpus, condition)
     assert set(scores["condition"]) == {condition}
     y = sf.read(corpus["path"].iloc[1], dtype="float32")[0]
-    heard = channels.apply_channel(y, sr=16000, name=condition, key="2.wav")
+    heard = named_channels.apply_channel(y, sr=16000, name=condition, key="2.wav")
     assert (
         scores["score"].iloc[1] == FakeDetector().predict(heard, 16000).score != FakeDetector().predict(y, 16000).score
     )

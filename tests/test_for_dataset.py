@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
-from fakeorreal.channels import AUGMENTATIONS
 from fakeorreal.corpora import VERSIONS, for_dataset, load_corpus, validate
 from fakeorreal.corpora.corpus import COLUMNS, SPLITS, check_no_leak
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.named_channels import AUGMENTATIONS
 
 PARTS = for_dataset.PARTS
 
@@ -247,7 +247,7 @@ def test_combined_is_the_same_on_every_machine(for_tree):
 
 
 def test_augmentation_is_a_hash_of_the_clip(for_tree, monkeypatch):
-    monkeypatch.setattr(sys.modules["fakeorreal.channels"], "AUGMENTATIONS", tuple("abcdefg"))
+    monkeypatch.setattr(sys.modules["fakeorreal.named_channels"], "AUGMENTATIONS", tuple("abcdefg"))
     corpus = load_corpus("for-combined", for_tree("plain", PARTS)).set_index("clip")
     # printf '%s' CLIP | sha256sum, then modulo 7
     assert corpus.loc["for-rerec/training/real/recording1.wav+aug", "channel"] == "f"

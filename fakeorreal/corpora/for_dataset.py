@@ -238,7 +238,7 @@ def _complete(version, root):
 
 def _augmented(rows):
     """A second row for every training clip, with an augmentation drawn from the clip's name."""
-    from fakeorreal.channels import AUGMENTATIONS  # needs codecs: not for those who load a single version
+    from fakeorreal.named_channels import AUGMENTATIONS  # needs codecs: not for those who load a single version
 
     rows = rows[rows["split"] == "training"]
     digests = [hashlib.sha256(clip.encode()).digest() for clip in rows["clip"]]

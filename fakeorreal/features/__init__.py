@@ -8,7 +8,7 @@ import importlib
 
 from fakeorreal.errors import FakeOrRealError
 
-FRONT_ENDS = {"LogMel": "mel", "MelPicture": "mel", "Handcrafted": "handcrafted", "LogSpectrum": "spectrum"}
+FRONT_ENDS = {"LogMel": "mel", "MelPicture": "mel", "Handcrafted": "handcrafted", "SpectralTexture": "texture"}
 _HOMES = {**FRONT_ENDS, "extract": "cache", "Features": "cache"}
 __all__ = ["build_front_end", *_HOMES]
 

@@ -197,7 +197,7 @@ def _compute_row(front_end, path, start, end, channel, clip):
     except OSError as error:
         raise FakeOrRealError(f"{path}: cannot be read ({error.strerror}). Check the file.") from error
     if channel:
-        from fakeorreal.channels import apply_channel  # here, for most clips need none
+        from fakeorreal.named_channels import apply_channel  # here, for most clips need none
 
         y = apply_channel(y, sr=front_end.sr, name=channel, key=clip)
     features = front_end(y)
