@@ -50,6 +50,19 @@ def _parser():
     audit.add_argument("--dataset", default="for-norm", help="default: %(default)s")
     audit.set_defaults(run=_audit)
 
+    train = commands.add_parser("train-detector", help="train, calibrate and freeze a detector on a folder of clips")
+    train.add_argument("folder", help="with manifest.csv, or training|validation|testing/real|fake")
+    train.add_argument("--out", default="detector", help="folder to write; default: %(default)s")
+    train.add_argument("--cache", default="data/cache", help="for features; default: %(default)s")
+    train.set_defaults(run=_train_detector)
+
+    evaluate = commands.add_parser("evaluate-detector", help="score a detector on a folder: tables and figures")
+    evaluate.add_argument("folder", help="as for train-detector")
+    evaluate.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    evaluate.add_argument("--results", default="results", help="default: %(default)s")
+    evaluate.add_argument("--images", default="Images", help="default: %(default)s")
+    evaluate.set_defaults(run=_evaluate_detector)
+
     study = commands.add_parser("study", help="run all notebooks: tables to results/, figures to Images/")
     study.add_argument("--notebooks", default="notebooks", type=Path, help="default: %(default)s")
     study.set_defaults(run=_study)
@@ -93,6 +106,30 @@ def _audit(options):
 
     table = audit.shortcut_table({options.dataset: load_corpus(options.dataset, options.folder)})
     print(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+def _train_detector(options):
+    from fakeorreal.corpora import load_corpus, load_folder
+    from fakeorreal.detector_training import train_detector
+
+    corpus = load_folder(options.folder)
+    detector, scores = train_detector(corpus, load_corpus("for-norm"), options.out, cache=options.cache)
+    print(
+        f"{options.out}: detector {detector.name} {detector.version} ({detector.hash}), {len(scores)} clips to choose on"
+    )
+
+
+def _evaluate_detector(options):
+    from fakeorreal.corpora import load_folder
+    from fakeorreal.detector import load_detector
+    from fakeorreal.detector_report import evaluate_detector
+
+    corpus, detector = load_folder(options.folder), load_detector(options.detector)
+    tables, failed = evaluate_detector(detector, corpus, results=options.results, images=options.images)
+    print(tables["detector_summary"].to_string(index=False, float_format="{:.3g}".format))
+    for clip in failed.itertuples():
+        print(f"fakeorreal: {clip.reason}", file=sys.stderr)
+    return 2 if len(failed) else 0
 
 
 def _study(options):

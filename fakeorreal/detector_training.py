@@ -100,7 +100,8 @@ def train_network(features, weights, *, seed, steps=STEPS):
     sample = features.rows(np.sort(rng.choice(len(features), min(4000, len(features)), replace=False)))
     values = np.where(sample[..., 1] > 0, sample[..., 0], np.nan)
     low, centre, high = np.nanpercentile(values, [16, 50, 84], axis=0)
-    model = texture_mlp(features.shape, np.nan_to_num(centre), np.nan_to_num((high - low) / 2) + 1e-3)
+    scaling = np.nan_to_num(centre), np.nan_to_num((high - low) / 2) + 1e-3
+    model = texture_mlp(features.shape, *scaling)
     model.compile(
         keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(RATE, steps, alpha=0.01), weight_decay=WEIGHT_DECAY
@@ -111,12 +112,12 @@ def train_network(features, weights, *, seed, steps=STEPS):
     for _ in range(steps):
         drawn = rng.choice(len(features), BATCH, p=weights)
         model.train_on_batch(features.rows(drawn), labels[drawn])
-    bare = texture_mlp(features.shape, centre * 0, centre * 0 + 1)  # without the state of the optimiser
+    bare = texture_mlp(features.shape, *scaling)  # without the state of the optimiser
     bare.set_weights(model.get_weights())
     return bare
 
 
-def train_detector(corpus, embedded, folder, *, cache, chosen_on):
+def train_detector(corpus, embedded, folder, *, cache):
     """Train the networks, calibrate them on the validation split, and freeze the detector.
 
     Args:
@@ -124,7 +125,6 @@ def train_detector(corpus, embedded, folder, *, cache, chosen_on):
         embedded: the embedded corpus (for-norm).
         folder: where the detector goes; must not exist yet, or be empty.
         cache: folder for features.
-        chosen_on: the validation data, in words.
 
     Returns:
         (detector, scores): the frozen detector and its scores on the validation split.
@@ -144,6 +144,7 @@ def train_detector(corpus, embedded, folder, *, cache, chosen_on):
             models, front_end, draft, **frozen, calibration=plain, threshold=0.0, threshold_from="none", unsure=(0, 0)
         )
     raw, _ = score_corpus(uncalibrated, corpus[corpus["split"] == "validation"])
+    chosen_on = f"{len(raw):,} validation clips of {raw['source'].nunique()} sources"
     scale, offset = calibration.platt(raw["label"], raw["score"])
     scores = raw.assign(score=scale * raw["score"] + offset)
     threshold = eer_threshold(scores["label"], scores["score"])

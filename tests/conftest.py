@@ -94,10 +94,9 @@ def tiny_network():
     def make(shape, seed):
         inputs = keras.Input(shape)
         weights = keras.initializers.GlorotUniform(seed)
-        x = keras.layers.Rescaling(0.1)(inputs)
-        x = keras.layers.Conv2D(4, 5, strides=4, activation="relu", kernel_initializer=weights)(x)
+        x = keras.layers.Flatten()(keras.layers.Rescaling(0.1)(inputs))
+        x = keras.layers.Dense(4, activation="relu", kernel_initializer=weights)(x)
         x = keras.layers.BatchNormalization()(x)
-        x = keras.layers.GlobalAveragePooling2D()(x)
         return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer=weights)(x), name=f"tiny_{seed}")
 
     return make
@@ -106,10 +105,10 @@ def tiny_network():
 @pytest.fixture(scope="session")
 def tiny_detector(tmp_path_factory, tiny_network):
     """Folder of a frozen detector of two small random networks, which know nothing."""
-    from fakeorreal.features import LogSpectrum
+    from fakeorreal.features import SpectralTexture
     from fakeorreal.freeze import freeze
 
-    front_end = LogSpectrum()
+    front_end = SpectralTexture()
     folder = tmp_path_factory.mktemp("detector") / "tiny"
     freeze(
         [tiny_network(front_end.shape, seed) for seed in (1, 2)],
@@ -117,8 +116,8 @@ def tiny_detector(tmp_path_factory, tiny_network):
         folder,
         name="tiny",
         version="0.1",
-        window=2.0,
-        hop=2.0,
+        window=2.5,
+        hop=2.5,
         calibration={"scale": 2.0, "offset": 0.5, "from": "nothing"},
         threshold=0.2,
         threshold_from="nothing",

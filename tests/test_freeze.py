@@ -8,20 +8,20 @@ import pytest
 from fakeorreal import freeze as module
 from fakeorreal.detector import load_detector
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import LogSpectrum
+from fakeorreal.features import SpectralTexture
 from fakeorreal.freeze import freeze
 
 SETTINGS = {
     "name": "tiny",
     "version": "0.1",
-    "window": 2.0,
-    "hop": 2.0,
+    "window": 2.5,
+    "hop": 2.5,
     "calibration": {"scale": 2.0, "offset": 0.5, "from": "nothing"},
     "threshold": 0.2,
     "threshold_from": "nothing",
     "unsure": (0.0, 0.4),
 }
-FRONT_END = LogSpectrum()
+FRONT_END = SpectralTexture()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_what_lies_in_the_folder(tiny_detector):
 
 def test_onnx_scores_as_keras(tiny_detector, make_speech):
     y = make_speech(10.0, 16000)
-    features = np.stack([FRONT_END(window) for window in y.reshape(5, 32000)])
+    features = np.stack([FRONT_END(window) for window in y.reshape(4, 40000)])
     models = [keras.models.load_model(tiny_detector / f"tiny-{k}.keras", safe_mode=True) for k in (1, 2)]
     logits = np.mean([model.predict(features, verbose=0)[:, 0] for model in models], axis=0)
     scores = load_detector(tiny_detector).score_windows(y)
@@ -82,8 +82,8 @@ def test_nothing_is_overwritten(tmp_path, network):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"window": 1.0, "hop": 1.0}, "`window` must be 2.0, as of the front end. Received: 1.0"),
-        ({"hop": 3.0}, "`hop` must be positive and at most 2.0. Received: 3.0"),
+        ({"window": 1.0, "hop": 1.0}, "`window` must be 2.5, as of the front end. Received: 1.0"),
+        ({"hop": 3.0}, "`hop` must be positive and at most 2.5. Received: 3.0"),
         ({"threshold": 1.0}, "`unsure` must hold"),
         ({"threshold": float("nan")}, "`unsure` must hold"),
         ({"calibration": {"scale": -1.0, "offset": 0.0, "from": "nothing"}}, "`scale` must be positive"),
@@ -116,8 +116,8 @@ def test_what_onnx_computes_differently_is_not_frozen(tmp_path, tiny_network, ne
 
 
 def test_the_network_has_to_fit(tmp_path, tiny_network):
-    with pytest.raises(FakeOrRealError, match=r"from \(10, 10, 1\) to \(1,\)"):
-        freeze([tiny_network((10, 10, 1), 1)], FRONT_END, tmp_path / "tiny", **SETTINGS)
+    with pytest.raises(FakeOrRealError, match=r"from \(10, 2\) to \(1,\)"):
+        freeze([tiny_network((10, 2), 1)], FRONT_END, tmp_path / "tiny", **SETTINGS)
     two = keras.Sequential([keras.Input(FRONT_END.shape), keras.layers.Flatten(), keras.layers.Dense(2)])
     with pytest.raises(FakeOrRealError, match=r"to \(2,\)"):
         freeze([two], FRONT_END, tmp_path / "tiny", **SETTINGS)

@@ -1,6 +1,7 @@
 """The network of the shipped detector: a small perceptron on the measures of `features.SpectralTexture`."""
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 LIMIT = 4.0  # standard deviations at which a measure saturates
@@ -26,7 +27,7 @@ def texture_mlp(shape, centre, spread, *, units=(192, 64), input_dropout=0.3, dr
     inputs = keras.Input(shape)
     standardise = layers.Normalization(axis=-1)
     standardise.build((None, shape[0]))
-    standardise.set_weights([centre, spread**2, 0])
+    standardise.set_weights([centre, spread**2, np.zeros(())])
     standardise.finalize_state()
     x = LIMIT * ops.tanh(standardise(inputs[..., 0]) / LIMIT) * inputs[..., 1]
     x = layers.Dropout(input_dropout)(x)
