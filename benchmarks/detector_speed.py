@@ -70,20 +70,21 @@ def timed(*arguments):
     """Run Python with arguments, its output thrown away.
 
     Returns:
-        (seconds, peak resident memory in MB). The latter is at least that of this process, which the system hands
-        down: this process therefore imports little before it has measured.
+        (seconds, peak resident memory in MB). Linux starts the latter at the peak of this process, which therefore
+        imports little before it has measured.
 
     Raises:
         SystemExit: it failed.
     """
+    command, quiet = [sys.executable, *map(str, arguments)], os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, arguments)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=quiet)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, arguments))}: exit code {process.returncode}. See above.")
-    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}. See above.")
+    return seconds, usage.ru_maxrss * 1024 / 1e6
 
 
 def row(what, value, unit, *, at_most=None, at_least=None):
@@ -127,7 +128,7 @@ def measure(folder, detector, *, runs, files, minutes):
         yield row(what, SECONDS * files / ours, "times real time", at_least=200)
         yield row(f"{what}, peak memory", peak, "MB")
         yield row(f"{what}, librosa.load + Keras", SECONDS * files / theirs, "times real time")
-        yield row(f"{what}, faster than librosa.load + Keras by", theirs / ours, "times")
+        yield row(f"{what}, against librosa.load + Keras", theirs / ours, "times as fast")
 
     seconds, peak = timed(*predict, "--json", write_long(folder / "long.mp3", minutes))
     what = f"one MP3 of {minutes} minutes, stereo, 44.1 kHz, 128 kbit/s"
@@ -138,10 +139,10 @@ def measure(folder, detector, *, runs, files, minutes):
 
 def machine():
     """Cores, processor, system and versions, in words."""
-    info = Path("/proc/cpuinfo")
-    models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    facts = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+    model = next((value.strip() for key, _, value in facts if key.strip() == "model name"), platform.machine())
     packages = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "keras", "librosa"))
-    return f"{os.cpu_count()} cores, {models[0]}, {platform.system()}; Python {platform.python_version()}, {packages}"
+    return f"{os.cpu_count()} cores, {model}, {platform.system()}; Python {platform.python_version()}, {packages}"
 
 
 def main():

@@ -70,6 +70,7 @@ def _parser():
 
 
 def _predict(options):
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share out files; more for one matrix slow them down
     try:
         from fakeorreal.predict import run
 
@@ -114,9 +115,7 @@ def _train_detector(options):
 
     corpus = load_folder(options.folder)
     detector, scores = train_detector(corpus, load_corpus("for-norm"), options.out, cache=options.cache)
-    print(
-        f"{options.out}: detector {detector.name} {detector.version} ({detector.hash}), {len(scores)} clips to choose on"
-    )
+    print(f"{options.out}: {detector.name} {detector.version} ({detector.hash}), chosen on {len(scores):,} clips")
 
 
 def _evaluate_detector(options):

@@ -219,7 +219,7 @@ def check_settings(settings):
     files = [member["file"] for member in settings["members"]]
     rules = (
         (all(isinstance(text, str) for text in texts), "`name`, `version` and `threshold_from` must be text", texts),
-        (settings["sr"] == front_end["sr"] == SAMPLE_RATE, f"`sr` must be {SAMPLE_RATE}", settings["sr"]),
+        (settings["sr"] == SAMPLE_RATE, f"`sr` must be {SAMPLE_RATE}", settings["sr"]),
         (window == front_end["seconds"], f"`window` must be {front_end['seconds']}, as of the front end", window),
         (1 / SAMPLE_RATE <= hop <= window, f"`hop` must be positive and at most {window}", hop),
         (0 < scale < math.inf, "`scale` must be positive and finite", scale),

@@ -62,8 +62,17 @@ _PERCENT = {
     *_RATES,
     *("accuracy_sd", "eer_sd", "stated_accuracy", "eer_validation", "eer_testing", "threshold_loss"),
     *("human_called_fake", "placebo_called_fake"),
+    *("eer_change", "ece", "missed", "wrong", "eer_across_sources"),
 }
 _HEADERS = {
+    "eer_change": "EER against clean (points)",
+    "cllr": "Cllr (bits)",
+    "min_cllr": "min Cllr (bits)",
+    "ece": "ECE (%)",
+    "missed": "fakes missed (%)",
+    "wrong": "wrong at the threshold (%)",
+    "eer_across_sources": "EER across sources (%)",
+    "auc_within_source": "AUC within source",
     "accuracy": "accuracy (%)",
     "accuracy_sd": "accuracy, SD over seeds",
     "balanced_accuracy": "balanced accuracy (%)",

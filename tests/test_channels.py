@@ -1,39 +1,10 @@
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfreqz, welch
+from signals import SR, band_power, decibel, delay, octaves, power, sine, snr
 
 from fakeorreal import channels
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.named_channels import AUGMENTATIONS, CONDITIONS, apply_channel
-
-SR = 16000
-
-
-def power(y):
-    return np.mean(np.square(y, dtype=np.float64))
-
-
-def decibel(ratio):
-    return 10 * np.log10(ratio)
-
-
-def snr(clean, processed):
-    return decibel(power(clean) / power(np.asarray(processed, float) - clean))
-
-
-def delay(y, of):
-    return int(np.argmax(np.correlate(of, y, "full"))) - len(y) + 1
-
-
-def band_power(y, low, high):
-    frequency, density = welch(y, SR, nperseg=1024)
-    return density[(frequency >= low) & (frequency < high)].sum()
-
-
-def sine(frequency, *, seconds=1.0, amplitude=0.1):
-    t = np.arange(round(seconds * SR)) / SR
-    return (amplitude * np.sin(2 * np.pi * frequency * t)).astype(np.float32)
-
 
 # Codecs
 
@@ -83,6 +54,24 @@ def test_mp3_keeps_speech_its_length_and_its_timing(make_speech):
     assert out.shape == y.shape and out.dtype == np.float32
     assert 15 < snr(y, out) < 60
     assert delay(y, of=out) == 0
+
+
+def test_fewer_bits_are_worse(make_speech):
+    y = make_speech(1.0, SR)
+    for codec in ("mp3", "opus"):
+        few, many = (channels.at_bit_rate(y, sr=SR, codec=codec, bit_rate=rate) for rate in (16000, 64000))
+        assert snr(y, few) + 2 < snr(y, many)
+
+
+def test_mu_law_has_the_steps_of_g711():
+    # Segment by segment the step doubles: 2, 4 ... 256 of 8159 (G.711, table 2a), 16 steps each, on either side of 0.
+    out = channels.mu_law(np.linspace(-1, 1, 200_001, dtype=np.float32))
+    values = np.unique(np.round(out * 32768 / 4).astype(int))
+    assert len(values) == 255 and np.array_equal(values, -values[::-1])
+    steps = np.diff(values[values >= 0])
+    middle_of_segments = steps[np.arange(8) * 16 + 8]
+    assert middle_of_segments.tolist() == [2, 4, 8, 16, 32, 64, 128, 256]
+    assert snr(sine(440), channels.mu_law(sine(440))) == pytest.approx(37, abs=2)  # the law's plateau of 38 dB
 
 
 # Bands and levels
@@ -251,10 +240,6 @@ def test_a_distant_room_is_more_reverberant(rng):
     assert abs(near[0]) > abs(far[0])
 
 
-def octaves(y):
-    return np.array([decibel(band_power(y, low, 2 * low)) for low in (125, 250, 500, 1000, 2000, 4000)])
-
-
 @pytest.mark.parametrize(("tilt", "reference_tilt"), [(0, 3), (3, 0), (2, 4), (4, 4)])
 def test_match_spectrum_gives_one_noise_the_spectrum_of_another(rng, tilt, reference_tilt):
     y = 0.03 * channels.coloured_noise(4 * SR, tilt=tilt, rng=rng)
@@ -309,117 +294,6 @@ def test_rerecord_differs_from_time_to_time(make_speech):
 
 def test_rerecorded_silence_is_silence(rng):
     assert not channels.rerecord(np.zeros(1000, np.float32), sr=SR, rng=rng).any()
-
-
-@pytest.mark.parametrize("name", [*AUGMENTATIONS, *CONDITIONS])
-@pytest.mark.parametrize("n", [1, 2, 321, 16001])
-def test_apply_channel_keeps_length_and_type(make_speech, name, n):
-    y = make_speech(1.5, SR)[:n]
-    before = y.copy()
-    out = apply_channel(y, sr=SR, name=name, key="a")
-    assert out.shape == (n,) and out.dtype == np.float32 and np.isfinite(out).all()
-    assert np.array_equal(y, before)
-
-
-@pytest.mark.parametrize("name", [*AUGMENTATIONS, *CONDITIONS])
-def test_apply_channel_changes_the_clip_but_not_beyond_recognition(make_speech, name):
-    y = make_speech(1.0, SR)
-    out = apply_channel(y, sr=SR, name=name, key="a")
-    assert 0.5 < np.corrcoef(y, out)[0, 1] < 1 - 1e-6
-    assert np.array_equal(out, apply_channel(y, sr=SR, name=name, key="a"))
-
-
-@pytest.mark.parametrize("name", [*(name for name in AUGMENTATIONS if name != "mp3"), "noise-15dB"])
-def test_apply_channel_differs_from_clip_to_clip(make_speech, name):
-    y = make_speech(1.0, SR)
-    first, second = (apply_channel(y, sr=SR, name=name, key=key) for key in ("a", "b"))
-    assert not np.allclose(first, second, atol=1e-3)
-
-
-@pytest.mark.parametrize("name", [*AUGMENTATIONS, *CONDITIONS])
-def test_apply_channel_to_silence(name):
-    out = apply_channel(np.zeros(4000, np.float32), sr=SR, name=name, key="a")
-    assert np.isfinite(out).all() and np.abs(out).max() < 1e-4
-
-
-def test_apply_channel_unknown():
-    with pytest.raises(FakeOrRealError, match=r"noise, mp3, band, room, mp3-64k, .*'vinyl'"):
-        apply_channel(np.zeros(100, np.float32), sr=SR, name="vinyl", key="a")
-
-
-# Test conditions
-
-
-@pytest.mark.parametrize(("name", "bit_rate"), [("mp3-64k", 64000), ("opus-24k", 24000)])
-def test_codecs_send_as_many_bits_as_their_name_says(make_speech, monkeypatch, name, bit_rate):
-    sent = []
-
-    def encode(*arguments, _encode=channels._encode, **options):
-        encoder, packets = _encode(*arguments, **options)
-        sent.extend(packets)
-        return encoder, packets
-
-    monkeypatch.setattr(channels, "_encode", encode)
-    apply_channel(make_speech(2.5, SR), sr=SR, name=name, key="a")
-    seconds = [float(packet.duration * packet.time_base) for packet in sent]
-    # The last packet is mostly padding; the frames around all others lie side by side.
-    assert 2.5 < sum(seconds[:-1]) + {"mp3-64k": 0.036, "opus-24k": 0.02}[name] < 2.6
-    bits = 8 * sum(packet.size for packet in sent[:-1])
-    assert bits / sum(seconds[:-1]) == pytest.approx(bit_rate, rel=1e-3)
-
-
-@pytest.mark.parametrize("name", CONDITIONS)
-@pytest.mark.parametrize("n", [8000, 16001, 40000])
-def test_conditions_do_not_shift_in_time(make_speech, name, n):
-    y = make_speech(2.5, SR)[:n]
-    assert delay(y, of=apply_channel(y, sr=SR, name=name, key="a")) == 0
-
-
-@pytest.mark.parametrize(("name", "low", "high"), [("mp3-64k", 20, 60), ("opus-24k", 5, 30)])
-def test_codecs_keep_speech_to_its_end(make_speech, name, low, high):
-    y = make_speech(2.0, SR)[:31999]
-    out = apply_channel(y, sr=SR, name=name, key="a")
-    assert low < snr(y, out) < high
-    assert snr(y[-800:], out[-800:]) > low - 5
-    assert np.abs(apply_channel(4 * y, sr=SR, name=name, key="a")).max() <= 1
-
-
-def test_fewer_bits_are_worse(make_speech):
-    y = make_speech(1.0, SR)
-    for codec in ("mp3", "opus"):
-        few, many = (channels.at_bit_rate(y, sr=SR, codec=codec, bit_rate=rate) for rate in (16000, 64000))
-        assert snr(y, few) + 2 < snr(y, many)
-
-
-def test_mu_law_has_the_steps_of_g711():
-    # Segment by segment the step doubles: 2, 4 ... 256 of 8159 (G.711, table 2a), 16 steps each, on either side of 0.
-    out = channels.mu_law(np.linspace(-1, 1, 200_001, dtype=np.float32))
-    values = np.unique(np.round(out * 32768 / 4).astype(int))
-    assert len(values) == 255 and np.array_equal(values, -values[::-1])
-    steps = np.diff(values[values >= 0])
-    middle_of_segments = steps[np.arange(8) * 16 + 8]
-    assert middle_of_segments.tolist() == [2, 4, 8, 16, 32, 64, 128, 256]
-    assert snr(sine(440), channels.mu_law(sine(440))) == pytest.approx(37, abs=2)  # the law's plateau of 38 dB
-
-
-def test_telephone_condition_keeps_300_to_3400_hz(rng):
-    y = (0.1 * rng.standard_normal(4 * SR)).astype(np.float32)
-    out = apply_channel(y, sr=SR, name="telephone", key="a")
-
-    def gain(low, high):
-        return decibel(band_power(out, low, high) / band_power(y, low, high))
-
-    assert gain(500, 3000) == pytest.approx(0, abs=0.5)
-    assert gain(0, 150) < -20 and gain(4100, 8000) < -30  # what remains is the rounding of mu-law
-    tone = sine(1000, seconds=2)
-    assert 30 < snr(tone[4000:-4000], apply_channel(tone, sr=SR, name="telephone", key="a")[4000:-4000]) < 45
-
-
-def test_noise_condition_is_pink_and_15_db_down(make_speech):
-    y = make_speech(2.5, SR)
-    out = apply_channel(y, sr=SR, name="noise-15dB", key="a")
-    assert snr(y, out) == pytest.approx(15, abs=0.01)
-    assert np.diff(octaves(out - y)).mean() == pytest.approx(0, abs=0.3)  # pink: as much in every octave
 
 
 def test_seeded_depends_on_the_text_alone():

@@ -1,7 +1,6 @@
 """The network of the shipped detector: a small perceptron on the measures of `features.SpectralTexture`."""
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 LIMIT = 4.0  # standard deviations at which a measure saturates
@@ -25,11 +24,10 @@ def texture_mlp(shape, centre, spread, *, units=(192, 64), input_dropout=0.3, dr
         ``(batch, 1)`` logits of *fake*.
     """
     inputs = keras.Input(shape)
-    standardise = layers.Normalization(axis=-1)
-    standardise.build((None, shape[0]))
-    standardise.set_weights([centre, spread**2, np.zeros(())])
-    standardise.finalize_state()
+    # Frozen, for layers.Normalization holds constants that an export to ONNX takes for inputs.
+    standardise = layers.BatchNormalization(center=False, scale=False, epsilon=1e-12, trainable=False)
     x = LIMIT * ops.tanh(standardise(inputs[..., 0]) / LIMIT) * inputs[..., 1]
+    standardise.set_weights([centre, spread**2])
     x = layers.Dropout(input_dropout)(x)
     for width in units:
         x = layers.Dense(width, use_bias=False)(x)
