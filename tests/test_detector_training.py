@@ -225,9 +225,8 @@ def test_only_clean_clips_of_the_folder_and_valid_measures_count(rng):
         source=np.tile(table.corpus["source"], 3),
     )
     np.testing.assert_array_equal(measure_scaling(more), measure_scaling(table))
-    values, labels, source = (
-        np.repeat(x, 2, axis=0) for x in (table.values[..., 0], table.labels, table.corpus["source"])
-    )
+    values, labels, source = table.values[..., 0], table.labels, table.corpus["source"].to_numpy()
+    values, labels, source = (np.repeat(x, 2, axis=0) for x in (values, labels, source))
     twice = Table(values, labels, source=source, valid=np.tile([[1.0], [0.0]], (n, 4)))
     np.testing.assert_allclose(measure_scaling(twice), measure_scaling(table), rtol=1e-5)
 

@@ -35,12 +35,12 @@ def standardised(network, x):
 
 
 def test_parameter_count():
-    # Centre and spread and a count; hidden layers without bias, with the 4 parameters of normalised batches; a logit.
+    # Centre and spread; hidden layers without bias, with the 4 parameters of normalised batches; a logit.
     model = texture_mlp((3598, 2), np.zeros(3598), np.ones(3598))
-    assert model.count_params() == 2 * 3598 + 1 + 3598 * 192 + 4 * 192 + 192 * 64 + 4 * 64 + 64 + 1 == 711_390
+    assert model.count_params() == 2 * 3598 + 3598 * 192 + 4 * 192 + 192 * 64 + 4 * 64 + 64 + 1 == 711_389
     assert (model.input_shape, model.output_shape, model.name) == ((None, 3598, 2), (None, 1), "texture_mlp")
     other = texture_mlp((10, 2), np.zeros(10), np.ones(10), units=(5,))
-    assert other.count_params() == 2 * 10 + 1 + 10 * 5 + 4 * 5 + 5 + 1
+    assert other.count_params() == 2 * 10 + 10 * 5 + 4 * 5 + 5 + 1
 
 
 def test_standardisation_by_hand():
@@ -87,3 +87,13 @@ def test_dropout_acts_in_training_only(network, x):
     same = np.repeat(x[:1], 8, axis=0)
     assert np.std(network(same, training=True)) > 0
     np.testing.assert_allclose(np.ptp(network(same, training=False)), 0, atol=1e-5)
+
+
+def test_training_leaves_the_standardisation_alone(scaling, x):
+    model = texture_mlp((MEASURES, 2), *scaling)
+    before = standardised(model, x)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    logits = model.predict_on_batch(x)
+    model.train_on_batch(x, np.ones((5, 1)))
+    np.testing.assert_array_equal(standardised(model, x), before)
+    assert not np.array_equal(model.predict_on_batch(x), logits)
