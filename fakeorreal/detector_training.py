@@ -14,7 +14,7 @@ from fakeorreal.corpora.corpus import FAKE, REAL
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.evaluation import score_corpus
 from fakeorreal.features import SpectralTexture, extract
-from fakeorreal.freeze import freeze
+from fakeorreal.freeze import check_free, freeze
 from fakeorreal.metrics import eer_threshold
 from fakeorreal.training import make_deterministic
 
@@ -45,10 +45,8 @@ def training_rows(corpus, embedded):
     Raises:
         FakeOrRealError: a class has no training clip.
     """
+    _check_classes(corpus, "training")
     own = corpus[corpus["split"] == "training"].assign(kind="folder")
-    missing = {REAL, FAKE} - set(own["label"])
-    if missing:
-        raise FakeOrRealError(f"the training split has no clip with label {missing.pop()} (0 real, 1 fake). Add some.")
     prompts = embedded[embedded["split"] == "training"]
     prompts = prompts.assign(kind="embedded", source="embedded/" + prompts["language"], family="embedded")
     real = own[own["label"] == REAL]
@@ -56,12 +54,18 @@ def training_rows(corpus, embedded):
     copies = pd.concat([real.assign(clip=real["clip"] + f"#{k}", **fake) for k in range(COPIES)])
     clean = pd.concat([own, prompts, copies], ignore_index=True)
     # What is made here comes through one random channel, one copy of each clip; the folder's clips through several.
-    altered = [clean[~clean["clip"].str.contains(r"#[1-9]$")], *[own] * (VERSIONS - 1)]
+    altered = [pd.concat([own, prompts, copies[: len(real)]]), *[own] * (VERSIONS - 1)]
     altered = [
         rows.assign(clip=rows["clip"] + f"@{k}", channel=rows["channel"].map(_THROUGH))
         for k, rows in enumerate(altered)
     ]
     return pd.concat([clean, *altered], ignore_index=True)
+
+
+def _check_classes(corpus, split):
+    missing = {REAL, FAKE} - set(corpus.loc[corpus["split"] == split, "label"])
+    if missing:
+        raise FakeOrRealError(f"the {split} split has no clip with label {missing.pop()} (0 real, 1 fake). Add some.")
 
 
 def sampling_weights(rows):
@@ -169,6 +173,9 @@ def train_detector(corpus, embedded, folder, *, cache):
     Raises:
         FakeOrRealError: a class is missing from training or validation, or as ``freeze``.
     """
+    check_free(folder)
+    validation = corpus[corpus["split"] == "validation"]
+    _check_classes(corpus, "validation")
     rows = training_rows(corpus, embedded)
     front_end = SpectralTexture(WINDOW)
     features = extract(rows, front_end, cache)
@@ -181,7 +188,7 @@ def train_detector(corpus, embedded, folder, *, cache):
         uncalibrated = freeze(
             models, front_end, draft, **frozen, calibration=plain, threshold=0.0, threshold_from="none", unsure=(0, 0)
         )
-    raw, _ = score_corpus(uncalibrated, corpus[corpus["split"] == "validation"])
+    raw, _ = score_corpus(uncalibrated, validation)
     chosen_on = f"{len(raw):,} validation clips of {raw['source'].nunique()} sources"
     scale, offset = calibration.platt(raw["label"], raw["score"])
     scores = raw.assign(score=scale * raw["score"] + offset)

@@ -41,8 +41,7 @@ def freeze(models, front_end, folder, *, name, version, window, hop, calibration
         FakeOrRealError: the folder holds files, a setting is wrong, or ONNX does not give the scores of Keras.
     """
     folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()):
-        raise FakeOrRealError(f"{folder}: holds files already. Delete it or name another folder.")
+    check_free(folder)
     for model in models:
         if (model.input_shape[1:], model.output_shape[1:]) != (tuple(front_end.shape), (1,)):
             raise FakeOrRealError(
@@ -75,6 +74,12 @@ def freeze(models, front_end, folder, *, name, version, window, hop, calibration
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return load_detector(folder)
+
+
+def check_free(folder):
+    """Raises FakeOrRealError where a folder holds files."""
+    if Path(folder).is_dir() and any(Path(folder).iterdir()):
+        raise FakeOrRealError(f"{folder}: holds files already. Delete it or name another folder.")
 
 
 def _save(model, front_end, onnx):

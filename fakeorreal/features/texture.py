@@ -12,6 +12,7 @@ import numpy as np
 from scipy.fft import dct, rfft
 
 from fakeorreal.audio import SAMPLE_RATE, fit_length
+from fakeorreal.errors import FakeOrRealError
 
 VERSION = 1
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
@@ -42,7 +43,7 @@ class SpectralTexture:
         ``(measures, 2)`` float32: value and 1 where it is valid, 0 elsewhere.
 
     Raises:
-        FakeOrRealError: the waveform is empty.
+        FakeOrRealError: the waveform is empty, not mono, or not finite.
 
     Source: our own. Sub-band cepstra follow Sahidullah 2015 (Interspeech, "A comparison of features for synthetic
     speech detection"), which found dynamic cepstra to tell more than static ones.
@@ -57,17 +58,22 @@ class SpectralTexture:
         return (_measures(round(self.seconds * self.sr)), 2)
 
     def __call__(self, y):
+        if y.ndim != 1 or not np.isfinite(y).all():
+            raise FakeOrRealError(
+                f"`y` must be a finite mono waveform of shape (n,). Received: shape {y.shape}. "
+                "Read the file with fakeorreal.audio.read."
+            )
         y = fit_length(y, round(self.seconds * self.sr))
         y = y - y.mean()
         y = y / max(np.sqrt((y**2).mean()), 1e-9)
-        spectra = [_LogSpectrum(y, n_fft, hop) for n_fft, hop, _ in _RESOLUTIONS]
-        audible = _audible_bands(spectra[0])
-        groups = [
-            group
-            for spectrum, (*_, lags) in zip(spectra, _RESOLUTIONS, strict=True)
-            for group in _cepstral(spectrum, lags, audible)
-        ]
-        groups += [*_band_statistics(spectra[0], audible), *_ripples(y, audible), *_short_time(y, audible)]
+        (n_fft, hop, lags), *others = _RESOLUTIONS
+        spectrum = _LogSpectrum(y, n_fft, hop)
+        audible = _audible_bands(spectrum)
+        groups, bands = [*_cepstral(spectrum, lags, audible)], [*_band_statistics(spectrum, audible)]
+        del spectrum  # one at a time: fresh memory takes longer than the arithmetic
+        for n_fft, hop, lags in others:
+            groups += _cepstral(_LogSpectrum(y, n_fft, hop), lags, audible)
+        groups += [*bands, *_ripples(y, audible), *_short_time(y, audible)]
         values = np.concatenate([np.broadcast_to(value, ok.shape).ravel() for value, ok in groups])
         valid = np.concatenate([ok.ravel() for _, ok in groups])
         return np.stack([np.where(valid, values, 0), valid], axis=1).astype(np.float32)
@@ -80,15 +86,23 @@ class _LogSpectrum:
     """Complex bins, power and log power ``(frames, bins)`` without 0 Hz, and which frames are active."""
 
     def __init__(self, y, n_fft, hop):
-        self.bins = rfft(_frames(y, n_fft, hop), axis=1)[:, 1:]
-        power = self.bins.real**2 + self.bins.imag**2
-        level = power.mean(axis=1)
-        self.loud = max(np.percentile(level, 95), 1e-12)
+        self.bins = rfft(_frames(y, n_fft, hop), axis=1, overwrite_x=True)[:, 1:]
+        self.power = np.abs(self.bins)
+        self.power *= self.power
+        level = self.power.mean(axis=1)
+        self.loud = max(_percentile(level, 95), 1e-12)
         self.active = level > _ACTIVE * self.loud
         if self.active.sum() < 20:
             self.active[:] = True
-        self.power = power + _FLOOR * self.loud
+        self.power += _FLOOR * self.loud
         self.log = np.log(self.power)
+
+    def weights(self, lag=0):
+        """Weights that average over frames that are active, as is the one ``lag`` before, or over all if few are."""
+        both = self.active[lag:] & self.active[: len(self.active) - lag]
+        if both.sum() <= 5:
+            both[:] = True
+        return both / both.sum(dtype=np.float32)
 
 
 def _frames(y, length, hop):
@@ -100,87 +114,102 @@ def _window(length):
     return (np.sin(np.pi * np.arange(length) / length) ** 2).astype(np.float32)
 
 
+def _percentile(x, percent):
+    """As np.percentile over the first axis, without its overhead."""
+    x = np.sort(x, axis=0)
+    position = np.float32(len(x) - 1) * np.float32(percent / 100)
+    k = min(int(position), len(x) - 2)
+    return x[k] + (x[k + 1] - x[k]) * (position - k)
+
+
+def _band_means(x):
+    """Means over 32 bands of equal width; (frames, bins) -> (frames, 32)."""
+    width = x.shape[1] // _BANDS
+    return (x.reshape(-1, width) @ np.full(width, 1 / width, np.float32)).reshape(-1, _BANDS)
+
+
 def _audible_bands(spectrum):
     """Which of the 32 bands hold sound, a margin of one band below and above dead ones taken off; shape (32,)."""
-    bands = spectrum.power.reshape(len(spectrum.power), _BANDS, -1).mean(axis=2)[spectrum.active]
-    alive = np.percentile(bands, 80, axis=0) > _AUDIBLE * _FLOOR * spectrum.loud
+    bands = _band_means(spectrum.power)[spectrum.active]
+    alive = _percentile(bands, 80) > _AUDIBLE * _FLOOR * spectrum.loud
     around = np.pad(alive, 1, mode="edge")
     return around[:-2] & alive & around[2:]
 
 
 def _cepstral(spectrum, lags, audible):
     """Spread of the cepstra of each sub-band, of their differences, and their peakedness; yields (value, valid)."""
-    width = spectrum.log.shape[1] // 4
+    count, width = len(spectrum.log), spectrum.log.shape[1] // 4
     basis = _cosines(width)
-    step = (width - 1) // _COEFFICIENTS
+    bands = np.lib.stride_tricks.sliding_window_view(spectrum.log, width, axis=1)[:, :: width // 2]
+    cepstra = np.empty((count, _SUBBANDS, basis.shape[1]), np.float32)  # all sub-bands side by side: one pass a measure
+    np.matmul(bands.swapaxes(0, 1), basis, out=cepstra.swapaxes(0, 1))
+    cepstra = cepstra.reshape(count, -1)
+    weights = spectrum.weights()
+    cepstra -= weights @ cepstra
+    spread = _spread(cepstra, weights)
+    measures = [spread]
+    measures += [_change(cepstra, spectrum, lag) / spread for lag in lags]
+    measures.append(weights @ np.abs(cepstra) / spread + 1e-3)
+    means = np.log(np.stack(measures)).reshape(len(measures), _SUBBANDS, _COEFFICIENTS, -1).mean(axis=3)
     for k in range(_SUBBANDS):
-        start = k * width // 2
-        cepstra = np.ascontiguousarray(spectrum.log[:, start : start + width]) @ basis
-        ok = audible[4 * k : 4 * k + 8].all()
-        active = cepstra[spectrum.active]
-        spread = _spread(active)
-        measures = [np.log(spread)]
-        measures += [np.log(_spread(_differences(cepstra, spectrum.active, lag)) / spread) for lag in lags]
-        measures.append(np.log(np.abs(active - active.mean(axis=0)).mean(axis=0) / spread + 1e-3))
-        means = np.stack(measures)[:, : _COEFFICIENTS * step].reshape(len(measures), _COEFFICIENTS, step).mean(axis=2)
-        yield means, np.full(means.shape, ok)
+        yield means[:, k], np.full(means[:, k].shape, audible[4 * k : 4 * k + 8].all())
 
 
 @lru_cache(maxsize=4)
 def _cosines(width):
-    """The orthonormal DCT-II as a matrix, without its constant; shape (width, width - 1)."""
-    return np.ascontiguousarray(dct(np.eye(width), norm="ortho", axis=1)[:, 1:].astype(np.float32))
+    """The orthonormal DCT-II as a matrix, without its constant, as far as it is used; (width, a multiple of 24)."""
+    used = (width - 1) // _COEFFICIENTS * _COEFFICIENTS
+    return np.ascontiguousarray(dct(np.eye(width), norm="ortho", axis=1)[:, 1 : 1 + used].astype(np.float32))
 
 
-def _differences(x, active, lag):
-    """Differences between frames that are both active, or between all where hardly any are."""
-    both = active[lag:] & active[:-lag]
-    change = x[lag:] - x[:-lag]
-    return change[both] if both.sum() > 5 else change
+def _change(x, spectrum, lag):
+    """Spread of the differences of (frames, columns) at a lag between frames that are both active."""
+    return _spread(x[lag:] - x[:-lag], spectrum.weights(lag))
 
 
-def _spread(x):
-    return x.std(axis=0) + 1e-3
+def _spread(x, weights):
+    """Standard deviation over frames, kept above 0; (frames, columns) -> (columns,)."""
+    return np.sqrt(weights @ (x - weights @ x) ** 2) + 1e-3
 
 
 def _band_statistics(spectrum, audible):
     """Measures of 32 bands of 250 Hz; yields (value, valid)."""
-    count = len(spectrum.log)
-    power = spectrum.power.reshape(count, _BANDS, -1).mean(axis=2)
+    weights = spectrum.weights()
+    power = _band_means(spectrum.power)
     level = np.log(power)
-    active = level[spectrum.active]
-    centred = active - active.mean(axis=0)
-    spread = _spread(active)
-    yield (centred**3).mean(axis=0) / spread**3, audible
+    centred = level - weights @ level
+    spread = _spread(centred, weights)
+    yield weights @ (centred * centred * centred) / spread**3, audible
     for lag in (1, 2, 4, 8):
-        yield np.log(_spread(_differences(level, spectrum.active, lag)) / spread), audible
+        yield np.log(_change(level, spectrum, lag) / spread), audible
 
-    still = np.where(spectrum.active[:, None], level - active.mean(axis=0), 0)
-    modulation = np.abs(rfft(still, axis=0)) ** 2
+    modulation = np.abs(rfft(np.where(spectrum.active[:, None], centred, 0), axis=0)) ** 2
     edges = np.unique(np.geomspace(2, len(modulation), 11).astype(int))[:-1]
     share = np.add.reduceat(modulation, edges, axis=0) / (modulation.sum(axis=0) + 1e-9)
     yield np.log(share + 1e-5), np.broadcast_to(audible, share.shape)
 
     # The phase from bin to bin says where in the window the energy lies: its cosine, weighted by power.
-    step = -(spectrum.bins[:, 1:] * spectrum.bins[:, :-1].conj()).real
-    step /= np.sqrt(spectrum.power[:, 1:] * spectrum.power[:, :-1])
-    weighted = np.pad(step, ((0, 0), (0, 1))) * spectrum.power
-    delay = weighted.reshape(count, _BANDS, -1).mean(axis=2)[spectrum.active] / power[spectrum.active]
-    yield delay.mean(axis=0), audible
-    yield np.log(_spread(delay)), audible
+    real, imag = spectrum.bins.real, spectrum.bins.imag
+    step = np.zeros_like(spectrum.power)
+    step[:, :-1] = real[:, 1:] * real[:, :-1]
+    step[:, :-1] += imag[:, 1:] * imag[:, :-1]
+    step[:, :-1] *= np.sqrt(spectrum.power[:, :-1] / spectrum.power[:, 1:])
+    delay = -_band_means(step) / power
+    yield weights @ delay, audible
+    yield np.log(_spread(delay, weights)), audible
 
-    flatness = spectrum.log.reshape(count, _BANDS, -1).mean(axis=2) - level
-    yield np.log(_spread(flatness[spectrum.active])), audible
+    flatness = _band_means(spectrum.log) - level
+    yield np.log(_spread(flatness, weights)), audible
 
 
 def _ripples(y, audible):
     """Regular ripples of the long-term spectrum below and above 4 kHz, and their depth; yields (value, valid)."""
     spectrum = _LogSpectrum(y, 2048, 512)
-    mean = np.log(spectrum.power[spectrum.active].mean(axis=0))
-    fine = mean - np.convolve(mean, np.full(41, 1 / 41), "same")
+    mean = np.log(spectrum.weights() @ spectrum.power)
+    fine = mean - np.convolve(mean, np.full(41, 1 / 41, np.float32), "same")
     for half, (low, high) in enumerate(((24, 480), (480, 1000))):
         part = fine[low:high]
-        ripple = np.abs(rfft(part * np.hanning(len(part))))
+        ripple = np.abs(rfft(part * np.hanning(len(part)).astype(np.float32)))
         ripple = ripple[: len(ripple) // 10 * 10].reshape(-1, 10).max(axis=1)
         ok = audible[16 * half : 16 * half + 15].all()
         yield np.log(np.r_[ripple, part.std()] + 1e-3), np.full(len(ripple) + 1, ok)
@@ -189,13 +218,14 @@ def _ripples(y, audible):
 def _short_time(y, audible):
     """Movement of spectra of 4 ms every 1 ms, in 31 bands of 250 Hz; yields (value, valid)."""
     spectrum = _LogSpectrum(y, 64, 16)
-    log, ok = spectrum.log[:, 1:], audible[1:]
+    ok = audible[1:]
     for lag in (1, 5):
-        yield np.log(_spread(_differences(log, spectrum.active, lag))), ok
-    active = log[spectrum.active]
-    centred = (active - active.mean(axis=0)) / _spread(active)
-    yield (centred[:, 8:] * centred[:, :-8]).mean(axis=0), ok[8:] & ok[:-8]
-    yield (centred**3).mean(axis=0), ok
+        yield np.log(_change(spectrum.log, spectrum, lag))[1:], ok
+    weights = spectrum.weights()
+    centred = spectrum.log - weights @ spectrum.log
+    centred /= _spread(centred, weights)
+    yield weights @ (centred[:, 9:] * centred[:, 1:-8]), ok[8:] & ok[:-8]
+    yield (weights @ (centred * centred * centred))[1:], ok
 
 
 @lru_cache(maxsize=4)
