@@ -104,7 +104,7 @@ def windows(blocks, *, length, hop, least):
     """Cut blocks into windows that begin every ``hop`` samples.
 
     The last window ends where the audio ends, over its neighbour, unless fewer than ``least`` samples remain after
-    the neighbour: those are dropped. Audio shorter than a window is repeated to fill one.
+    the neighbour: those are dropped. Audio shorter than a window is one window by itself.
 
     Args:
         blocks: iterable of float32, shape (n,).
@@ -113,7 +113,7 @@ def windows(blocks, *, length, hop, least):
         least: fewest samples worth a window of their own.
 
     Yields:
-        (first, end, window): samples [first, end) of the audio, and float32 of shape (length,).
+        (first, end, window): samples [first, end) of the audio, and float32 of shape (end - first,).
     """
     held, origin, first = np.zeros(0, np.float32), 0, 0  # `held` begins at sample `origin`
     for block in blocks:
@@ -125,7 +125,7 @@ def windows(blocks, *, length, hop, least):
         held, origin = held[passed:], origin + passed
     total = origin + len(held)
     if total and not first:
-        yield 0, total, fit_length(held, length)
+        yield 0, total, held
     elif first and total - (first - hop + length) >= least:
         yield total - length, total, held[-length:]
 

@@ -36,7 +36,7 @@ class Peak:
     sr, seconds, shape = SR, 2.0, (1,)
 
     def __call__(self, y):
-        assert y.shape == (2 * SR,)
+        assert len(y) <= 2 * SR
         return np.abs(y).max(keepdims=True)
 
 
@@ -232,11 +232,11 @@ def test_every_format_comes_close_to_the_array(peak_detector, tmp_path, make_spe
         assert [window[:2] for window in p.windows] == [window[:2] for window in expected.windows]
 
 
-def test_a_short_recording_is_repeated(detector, make_speech):
+def test_a_short_recording_is_one_window(detector, make_speech):
     y = make_speech(0.7, SR)
     p = detector.predict(y, SR)
     assert [window[:2] for window in p.windows] == [(0, 0.7)]
-    assert p.windows[0][2] == detector.score_windows(np.concatenate([y, y, y, y])[:WINDOW])[0]
+    assert p.windows[0][2] == detector.score_windows(y)[0]
 
 
 def test_score_windows_are_those_of_predict(detector, make_speech):

@@ -77,8 +77,8 @@ def test_another_length(speech):
     np.testing.assert_array_equal(other(speech), other(speech[:24000]))
 
 
-def test_a_short_waveform_is_repeated(texture, speech):
-    np.testing.assert_array_equal(texture(speech[:7000]), texture(np.resize(speech[:7000], N)))
+def test_a_very_short_waveform_is_repeated_to_half_a_second(texture, speech):
+    np.testing.assert_array_equal(texture(speech[:7000]), texture(np.resize(speech[:7000], 8000)))
     with pytest.raises(FakeOrRealError, match="0 samples"):
         texture(speech[:0])
 
@@ -178,11 +178,15 @@ def test_clipped_and_partly_silent_speech_gives_finite_numbers(texture, speech):
 
 @pytest.fixture(scope="module")
 def frames(speech):
+    return frames_of(speech)
+
+
+def frames_of(y):
     """Power of windows of 32 ms in float64, without 0 Hz, over the floor; which frames are active; (k, 256), (k,)."""
-    y = np.asarray(speech, float) - speech.mean()
+    y = np.asarray(y, float) - y.mean()
     y /= np.sqrt(np.mean(y**2))
     window = get_window("hann", 512)
-    power = np.array([np.abs(np.fft.rfft(y[k : k + 512] * window)[1:]) ** 2 for k in range(0, N - 511, 128)])
+    power = np.array([np.abs(np.fft.rfft(y[k : k + 512] * window)[1:]) ** 2 for k in range(0, len(y) - 511, 128)])
     level = power.mean(axis=1)
     loud = np.percentile(level, 95)
     return power + 1e-6 * loud, level > 1e-4 * loud
@@ -207,6 +211,16 @@ def test_cepstra_of_sub_bands_are_those_of_scipy(measured, frames):
         expected.append(np.log(around / spread(cepstra[active]) + 1e-3))
         expected = np.array(expected).reshape(6, 24, 2).mean(axis=2)  # neighbouring coefficients
         np.testing.assert_allclose(found[k], expected, atol=1e-3)
+
+
+def test_a_short_waveform_is_measured_as_it_is(texture, speech):
+    """Over its own frames: none lies across the seam of a repetition."""
+    y = speech[:19200]
+    power, active = frames_of(y)
+    assert len(power) == 147
+    level = np.log(power.reshape(-1, 32, 8).mean(axis=2))
+    skewness = texture(y)[BAND_STATISTICS : BAND_STATISTICS + 32, 0]
+    np.testing.assert_allclose(skewness, stats.skew(level[active]), rtol=0.01, atol=0.01)
 
 
 def test_skewness_and_flatness_of_bands(measured, frames):

@@ -14,11 +14,12 @@ from scipy.fft import dct, rfft
 from fakeorreal.audio import SAMPLE_RATE, fit_length
 from fakeorreal.errors import FakeOrRealError
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
 
 _FLOOR = 1e-6  # power added to every bin, relative to that of loud frames: digital silence is no cue
 _AUDIBLE = 4.0  # times the floor that a band must reach in its louder fifth of frames
+_LEAST = SAMPLE_RATE // 2  # samples
 _ACTIVE = 1e-4  # frames within 40 dB of loud ones
 _BANDS, _SUBBANDS, _COEFFICIENTS = 32, 7, 24
 _RESOLUTIONS = ((512, 128, (1, 2, 3, 5)), (1024, 256, (1, 2, 4)), (256, 64, (1, 2, 4, 8)))
@@ -37,7 +38,8 @@ class SpectralTexture:
     A measure of a band that holds no sound (band-limited recordings) is marked as not valid and is 0.
 
     Args:
-        seconds: every waveform is cut or repeated to this length.
+        seconds: longer waveforms are cut to this length. Shorter ones are measured as they are, for repeating them
+            would leave seams; only those below half a second are repeated to that.
 
     Output shape:
         ``(measures, 2)`` float32: value and 1 where it is valid, 0 elsewhere.
@@ -63,13 +65,17 @@ class SpectralTexture:
                 f"`y` must be a finite mono waveform of shape (n,). Received: shape {y.shape}. "
                 "Read the file with fakeorreal.audio.read."
             )
-        y = fit_length(y, round(self.seconds * self.sr))
+        n = round(self.seconds * self.sr)
+        y = fit_length(y, min(max(len(y), _LEAST), n))
         y = y - y.mean()
         y = y / max(np.sqrt((y**2).mean()), 1e-9)
         (n_fft, hop, lags), *others = _RESOLUTIONS
         spectrum = _LogSpectrum(y, n_fft, hop)
         audible = _audible_bands(spectrum)
-        groups, bands = [*_cepstral(spectrum, lags, audible)], [*_band_statistics(spectrum, audible)]
+        groups, bands = (
+            [*_cepstral(spectrum, lags, audible)],
+            [*_band_statistics(spectrum, audible, 1 + (n - n_fft) // hop)],
+        )
         del spectrum  # one at a time: fresh memory takes longer than the arithmetic
         for n_fft, hop, lags in others:
             groups += _cepstral(_LogSpectrum(y, n_fft, hop), lags, audible)
@@ -172,8 +178,8 @@ def _spread(x, weights):
     return np.sqrt(weights @ (x - weights @ x) ** 2) + 1e-3
 
 
-def _band_statistics(spectrum, audible):
-    """Measures of 32 bands of 250 Hz; yields (value, valid)."""
+def _band_statistics(spectrum, audible, full):
+    """Measures of 32 bands of 250 Hz, of a window that has ``full`` frames when it is whole; yields (value, valid)."""
     weights = spectrum.weights()
     power = _band_means(spectrum.power)
     level = np.log(power)
@@ -183,7 +189,7 @@ def _band_statistics(spectrum, audible):
     for lag in (1, 2, 4, 8):
         yield np.log(_change(level, spectrum, lag) / spread), audible
 
-    modulation = np.abs(rfft(np.where(spectrum.active[:, None], centred, 0), axis=0)) ** 2
+    modulation = np.abs(rfft(np.where(spectrum.active[:, None], centred, 0), full, axis=0)) ** 2
     edges = np.unique(np.geomspace(2, len(modulation), 11).astype(int))[:-1]
     share = np.add.reduceat(modulation, edges, axis=0) / (modulation.sum(axis=0) + 1e-9)
     yield np.log(share + 1e-5), np.broadcast_to(audible, share.shape)
