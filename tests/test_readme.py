@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fakeorreal import report
+from fakeorreal.audit import SHORTCUT_LIMIT
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
@@ -26,6 +27,17 @@ def test_numbers_are_those_of_the_benchmark():
             continue  # a few training clips: the table there says so
         expected = f"{row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}]"
         assert expected in lines[f"`{row.system}`"], (row.system, row.dataset, expected)
+
+
+def test_numbers_are_those_of_the_detector():
+    table = pd.read_csv(REPOSITORY / "results" / "detector_summary.csv")
+    for row in table[table["split"] == "testing"].itertuples():
+        assert f"| {row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}] |" in README, row.condition
+
+
+def test_trivial_measures_do_not_tell_real_from_fake():
+    shortcuts = pd.read_csv(REPOSITORY / "results" / "shortcuts.csv").set_index("measure")
+    assert (shortcuts.loc["all together"] <= SHORTCUT_LIMIT).all()
 
 
 def test_every_table_and_notebook_is_explained():
