@@ -25,6 +25,7 @@ COPIES = 2  # resynthesised fakes from every real clip of the folder
 MEMBERS = 3  # networks, which differ by seed
 STEPS, BATCH, RATE, WEIGHT_DECAY = 3000, 128, 2e-3, 1e-2
 UNSURE_ERROR = 0.15  # of each class outside the band, at most
+SCALING_CLIPS = 4000  # that the scaling is measured on, at most: they are held in memory
 FEW = 4  # clips of a class that a source needs for its mean to count
 CLEAN_SHARE = 0.5  # of the clips in a batch; the others come through a random channel
 FAKE_SHARES = {"folder": 0.75, "embedded": 0.1, "resynthesis": 0.15}  # of the fakes in a batch
@@ -101,6 +102,7 @@ def measure_scaling(features):
 
     corpus = features.corpus
     clean = np.flatnonzero((corpus["kind"] == "folder") & (corpus["channel"] == ""))
+    clean = clean[:: 1 + len(clean) // SCALING_CLIPS]
     block = features.rows(clean)
     values = np.where(block[..., 1] > 0, block[..., 0], np.nan)
     with warnings.catch_warnings():
