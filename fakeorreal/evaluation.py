@@ -87,14 +87,16 @@ def summary_table(scores, threshold):
         change = {} if condition == CLEAN or clean.empty else _eer_change(run, clean)
         rows.append({"split": split, "condition": condition, **_summary(run, threshold), **change})
     columns = ["split", "condition", "eer", "eer_low", "eer_high", "eer_change", "eer_change_low", "eer_change_high"]
-    columns += ["auc", "balanced_accuracy", "cllr", "min_cllr", "ece", "n_clips", "n_sources", "resampled"]
+    columns += ["eer_mixed", "auc", "balanced_accuracy", "cllr", "min_cllr", "ece", "n_clips", "n_sources", "resampled"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _summary(run, threshold):
     labels, scores = _one_run(run)
+    mixed = run[run.groupby("source")["label"].transform("nunique") == 2]
     return {
         **_eer_with_interval(run, _unit(run)),
+        "eer_mixed": 100 * eer(mixed["label"], mixed["score"]) if len(mixed) else np.nan,
         "auc": auc(labels, scores),
         "balanced_accuracy": 100 * rates(confusion(labels, scores, threshold))["balanced_accuracy"],
         "cllr": cllr(labels, scores),
@@ -196,7 +198,8 @@ def save_tables(scores, detector, folder, *, corpus, split="testing"):
     results = {
         "detector_summary": (
             summary_table(scores, threshold),
-            "By split and test condition, clips pooled. EER change: against the clean clips, in points. Intervals: "
+            "By split and test condition, clips pooled. EER change: against the clean clips, in points. Mixed "
+            "sources: those that hold both classes. Intervals: "
             f"{drawn.format('whole sources, or groups where the last column says so')}. Cllr in bits; ECE in per cent, "
             f"{BINS} bins of equally many clips; both with equal priors. {_CONDITIONS_IN_WORDS}",
         ),

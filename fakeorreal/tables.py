@@ -62,10 +62,11 @@ _PERCENT = {
     *_RATES,
     *("accuracy_sd", "eer_sd", "stated_accuracy", "eer_validation", "eer_testing", "threshold_loss"),
     *("human_called_fake", "placebo_called_fake"),
-    *("eer_change", "ece", "missed", "wrong", "eer_across_sources"),
+    *("eer_change", "eer_mixed", "ece", "missed", "wrong", "eer_across_sources"),
 }
 _HEADERS = {
     "eer_change": "EER against clean (points)",
+    "eer_mixed": "EER, mixed sources only (%)",
     "cllr": "Cllr (bits)",
     "min_cllr": "min Cllr (bits)",
     "ece": "ECE (%)",

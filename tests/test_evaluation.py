@@ -124,6 +124,15 @@ def test_summary_equals_the_metrics():
     assert row["resampled"] == "source" and np.isnan(row["eer_change"]) and np.isnan(row["eer_change_low"])
 
 
+def test_sources_of_one_class_do_not_help_where_sources_are_mixed():
+    scores = make_scores()
+    easy = scores[scores["label"] == 0].iloc[:3].assign(clip=["x", "y", "z"], source="corpus", score=-99.0)
+    alone, helped = (evaluation.summary_table(s, 0.7).iloc[0] for s in (scores, pd.concat([scores, easy])))
+    assert alone["eer_mixed"] == alone["eer"] == helped["eer_mixed"] != helped["eer"]
+    only_real_and_only_fake = scores.assign(source=np.where(scores["label"] == 0, "corpus", "page"))
+    assert np.isnan(evaluation.summary_table(only_real_and_only_fake, 0.7).iloc[0]["eer_mixed"])
+
+
 def test_summary_holds_every_split_and_condition_and_the_paired_change():
     clean, noisy = make_scores(), make_scores(condition="noise-15dB", distance=0.5)
     validation = make_scores(split="validation", distance=3)
