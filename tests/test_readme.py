@@ -33,6 +33,8 @@ def test_numbers_are_those_of_the_detector():
     table = pd.read_csv(REPOSITORY / "results" / "detector_summary.csv")
     for row in table[table["split"] == "testing"].itertuples():
         assert f"| {row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}] |" in README, row.condition
+        if row.condition == "clean":
+            assert f"mixed sources alone the EER is {row.eer_mixed:.1f} %" in README
 
 
 def test_trivial_measures_do_not_tell_real_from_fake():
