@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from fakeorreal import detector_figures
-from fakeorreal.evaluation import CLEAN, family_table, save_tables, score_corpus, source_table
+from fakeorreal.evaluation import CLEAN, save_tables, score_corpus
 from fakeorreal.files import write_atomically
 from fakeorreal.named_channels import CONDITIONS
 from fakeorreal.plotting import save_figure
@@ -37,7 +37,7 @@ def evaluate_detector(detector, corpus, *, results, images):
     failed = pd.concat([table for _, table in scored], ignore_index=True)
     write_atomically(Path(results) / SCORES, scores.to_csv(index=False, float_format="%.5f").encode())
     tables = save_tables(scores, detector, results, corpus=described(testing))
-    _draw(scores, detector.threshold, images)
+    _draw(scores, tables, images)
     return tables, failed
 
 
@@ -47,15 +47,14 @@ def described(clips):
     return f"{counts[0]:,} real and {counts[1]:,} fake clips of {clips['source'].nunique()} sources"
 
 
-def _draw(scores, threshold, images):
+def _draw(scores, tables, images):
     clean = scores[scores["condition"] == CLEAN]
     by_split = {split: (run["label"], run["score"]) for split, run in clean.groupby("split", sort=False)}
-    testing = clean[clean["split"] == "testing"]
     figures = {
         "detector_det": detector_figures.det_by_condition(scores[scores["split"] == "testing"]),
         "detector_reliability": detector_figures.reliability_diagram(by_split),
-        "detector_families": detector_figures.family_dots(family_table(testing, threshold)),
-        "detector_sources": detector_figures.source_dots(source_table(testing, threshold)),
+        "detector_families": detector_figures.family_dots(tables["detector_families"]),
+        "detector_sources": detector_figures.source_dots(tables["detector_sources"]),
     }
     for name, figure in figures.items():
         save_figure(figure, name, images)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fakeorreal.corpora.corpus import LABELS, REAL, SPLITS, make_corpus
-from fakeorreal.corpora.for_dataset import AUDIO_SUFFIXES, _subfolders
+from fakeorreal.corpora.for_dataset import AUDIO_SUFFIXES, subfolders
 from fakeorreal.errors import FakeOrRealError
 
 REQUIRED = ("file", "split", "label")
@@ -97,11 +97,11 @@ def _listed(manifest):
 
 def _found(folder):
     """The clips below the sub-folders of the two classes."""
-    parents = [(folder, "testing"), *((parent, parent.name.lower()) for parent in _subfolders(folder, SPLITS))]
+    parents = [(folder, "testing"), *((parent, parent.name.lower()) for parent in subfolders(folder, SPLITS))]
     rows = [
         {"clip": path.relative_to(folder).as_posix(), "path": str(path), "split": split, "label": of_class.name}
         for parent, split in parents
-        for of_class in _subfolders(parent, LABELS)
+        for of_class in subfolders(parent, LABELS)
         for path in of_class.rglob("*")
         if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]

@@ -151,10 +151,10 @@ def find_version(version, root):
         FakeOrRealError: there are two such folders.
     """
     names = _VERSION_NAMES[version]
-    outer = [root] if root.name.lower() in names else _subfolders(root, names)
-    inner = [folder for parent in outer for folder in _subfolders(parent, names)]
+    outer = [root] if root.name.lower() in names else subfolders(root, names)
+    inner = [folder for parent in outer for folder in subfolders(parent, names)]
     splits = [name for group in _SPLIT_NAMES.values() for name in group]
-    found = [folder for folder in (*outer, *inner) if _subfolders(folder, splits)]
+    found = [folder for folder in (*outer, *inner) if subfolders(folder, splits)]
     if len(found) > 1:
         raise FakeOrRealError(f"{version} is there twice, in {found[0]} and {found[1]}. Move one of them away.")
     return found[0] if found else None
@@ -173,9 +173,9 @@ def scan(version, root):
     folder = find_version(version, root)
     files = []
     for split, split_names in _SPLIT_NAMES.items() if folder else ():
-        for split_folder in _subfolders(folder, split_names):
+        for split_folder in subfolders(folder, split_names):
             for label, class_names in _CLASS_NAMES.items():
-                for class_folder in _subfolders(split_folder, class_names):
+                for class_folder in subfolders(split_folder, class_names):
                     files += [
                         (f"{version}/{split}/{label}/{f.name}", f.path, label, split) for f in _clips(class_folder)
                     ]
@@ -259,7 +259,7 @@ def _group(clip):
     return f"{split}/{label}/{source}"
 
 
-def _subfolders(folder, names):
+def subfolders(folder, names):
     """Subfolders with one of the names, in any case, on any file system; sorted."""
     with os.scandir(folder) as entries:
         return sorted(Path(entry.path) for entry in entries if entry.name.lower() in names and entry.is_dir())
