@@ -82,7 +82,7 @@ def test_runs_are_read_back_and_not_repeated(study, monkeypatch):
     assert set(first["dataset"]) == {"for-norm", "for-2sec", "for-rerec", "for-combined"}
     assert set(first.loc[first["system"] == "dnn", "epochs"]) == {1.0, 2.0}
     assert first.loc[first["system"] == "logistic_regression", "epochs"].isna().all()
-    monkeypatch.setattr("fakeorreal.study._scores", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr("fakeorreal.experiments._scores", lambda *a: pytest.fail("computed again"))
     again = Study("smoke", study.data).run("logistic_regression", "dnn")
     pd.testing.assert_frame_equal(first, again)
 

@@ -1,0 +1,62 @@
+"""One run: a system fitted on features and its scores on disk, found again by what they depend on."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from fakeorreal import training
+from fakeorreal.files import write_atomically
+
+
+def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
+    """Folder of a finished run; what is not there yet is computed. ``scores.csv`` is written last.
+
+    Args:
+        system: a ``System``.
+        fitted_on: ``Features`` of the training clips.
+        scored: list of ``Features``; the first, of validation clips, gives the learning curve too.
+        marks: epochs after which a network is scored.
+        seed: of the run.
+        threads: threads of TensorFlow's operators, as in ``Profile``.
+        runs: folder of all runs.
+        name: what they were trained on, such as ``for-2sec``: the beginning of the folder's name.
+
+    Returns:
+        Path that holds ``scores.csv``, and for networks ``history.csv`` and ``epoch-<mark>.keras``.
+    """
+    what = [repr(system), system.front_end.config(), marks, threads, training.RECIPE_VERSION]
+    what += [features.digest for features in (fitted_on, *scored)]
+    key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+    folder = Path(runs) / system.name / f"{name}-seed{seed}-{key}"
+    if not (folder / "scores.csv").is_file():
+        scores = pd.concat(_scores(system, fitted_on, scored, marks, seed, folder))
+        scores["n_training"] = len(fitted_on)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_csv(scores, folder / "scores.csv")
+        shutil.rmtree(folder / "state", ignore_errors=True)
+    return folder
+
+
+def read_scores(folder):
+    """The scores of a run: clip, label, score, group, speaker, generator, language, split, epochs, n_training."""
+    return pd.read_csv(folder / "scores.csv", keep_default_na=False, na_values={"epochs": [""]})
+
+
+def _scores(system, fitted_on, scored, marks, seed, folder):
+    """Score at every mark, and keep the learning curve."""
+    if system.kind == "classical":
+        fitted = [(None, training.fit_classical(system, fitted_on, seed=seed))]
+    else:
+        fitted = training.fit_network(system, fitted_on, scored[0], marks=marks, seed=seed, folder=folder)
+    for epoch, model, *history in fitted:
+        for features in scored:
+            yield training.score_clips(system, model, features).assign(epochs=epoch)
+        if history:
+            _write_csv(history[0], folder / "history.csv")
+
+
+def _write_csv(table, path):
+    write_atomically(path, table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
