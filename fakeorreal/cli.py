@@ -63,8 +63,14 @@ def _parser():
     evaluate.add_argument("--images", default="Images", help="default: %(default)s")
     evaluate.set_defaults(run=_evaluate_detector)
 
+    grid = commands.add_parser("grid", help="try every combination of recipe settings, over seeds, on validation")
+    grid.add_argument("recipe", metavar="RECIPE.toml", help="system, epochs, settings, corpus; see the README")
+    grid.add_argument("--out", default="data/grid.csv", help="one row per run; default: %(default)s")
+    grid.set_defaults(run=_grid)
+
     study = commands.add_parser("study", help="run all notebooks: tables to results/, figures to Images/")
     study.add_argument("--notebooks", default="notebooks", type=Path, help="default: %(default)s")
+    study.add_argument("--only", default="", metavar="NAME", help="notebooks whose names begin so, such as 07")
     study.set_defaults(run=_study)
     return parser
 
@@ -131,10 +137,19 @@ def _evaluate_detector(options):
     return 2 if len(failed) else 0
 
 
+def _grid(options):
+    from fakeorreal.grid import ranking, read_grid, run_grid
+
+    grid, corpus = read_grid(options.recipe)
+    name = Path(options.recipe).stem
+    table = run_grid(grid, corpus, options.out, features="data/features", runs="data/runs", name=name)
+    print(ranking(table).to_string(index=False, float_format="{:.3g}".format))
+
+
 def _study(options):
     from fakeorreal.notebooks import find, run_all
     from fakeorreal.study import Study
 
-    find(options.notebooks)  # before anything is built
+    find(options.notebooks, options.only)  # before anything is built
     print(Study())  # builds the embedded corpus if need be, with its progress in sight
-    run_all(options.notebooks)
+    run_all(options.notebooks, options.only)

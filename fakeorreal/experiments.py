@@ -1,4 +1,4 @@
-"""One run: a system fitted on features and its scores on disk, found again by what they depend on."""
+"""One run: the features a system takes, the fit, and its scores on disk, found again by what they depend on."""
 
 import hashlib
 import json
@@ -6,9 +6,33 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from fakeorreal import training
+from fakeorreal.corpora import cut_windows, subsample
+from fakeorreal.features import extract
 from fakeorreal.files import write_atomically
+
+SUBSAMPLE_SEED = 0
+
+
+def split_features(system, corpus, split, *, cap, folder):
+    """Features of one split of a corpus for one system; see ``features.extract``.
+
+    Clips are cut into the windows of the system. ``cap`` bounds the rows per class: windows in training, whole clips
+    elsewhere, since a clip is scored over all its windows. None for all.
+    """
+    corpus = corpus[corpus["split"] == split]
+    if split == "training" and system.window:
+        corpus = cut_windows(corpus, system.window)
+    if cap:
+        corpus = subsample(corpus, cap, SUBSAMPLE_SEED)
+    if split != "training" and system.window:
+        corpus = cut_windows(corpus, system.window)
+    features = extract(corpus, system.front_end, folder)
+    for failure in features.failed.itertuples():
+        tqdm.write(f"left out {failure.clip}: {failure.reason}")
+    return features
 
 
 def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):

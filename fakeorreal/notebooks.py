@@ -26,26 +26,28 @@ class _Client(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def find(folder):
-    """Paths of the notebooks of a folder, in the order of their names; FakeOrRealError where there is none."""
-    paths = sorted(p for p in Path(folder).glob("*.ipynb") if not p.name.startswith("."))
+def find(folder, only=""):
+    """Notebooks of a folder whose names begin with ``only``, sorted; FakeOrRealError where there is none."""
+    paths = sorted(p for p in Path(folder).glob("*.ipynb") if p.name.startswith(only) and not p.name.startswith("."))
     if not paths:
-        raise FakeOrRealError(f"{folder}: holds no notebook. Run this from the folder of the repository.")
+        what = f"notebook whose name begins with {only!r}" if only else "notebook"
+        raise FakeOrRealError(f"{folder}: holds no {what}. Run this from the folder of the repository.")
     return paths
 
 
-def run_all(folder, *, save=True, progress=True):
+def run_all(folder, only="", *, save=True, progress=True):
     """Execute every notebook of a folder, in the order of their names.
 
     Args:
         folder: holds ``01_….ipynb`` and so on.
+        only: beginning of the names of those wanted.
         save: store the executed notebooks over the old ones, cleaned by ``clean``.
         progress: show a bar, counted in cells.
 
     Raises:
         FakeOrRealError: no notebook there, or a cell that failed; the notebook on disk is then left as it was.
     """
-    paths = find(folder)
+    paths = find(folder, only)
     notebooks = [nbformat.read(path, as_version=4) for path in paths]
     total = sum(cell.cell_type == "code" for notebook in notebooks for cell in notebook.cells)
     with tqdm(total=total, unit="cell", disable=not progress) as bar:

@@ -9,12 +9,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from fakeorreal import experiments
-from fakeorreal.corpora import SPLITS, cut_windows, for_dataset, subsample
-from fakeorreal.features import extract
+from fakeorreal.corpora import SPLITS, for_dataset
 from fakeorreal.systems import get_system
 from fakeorreal.workspace import Workspace
-
-SUBSAMPLE_SEED = 0
 
 
 class Study(Workspace):
@@ -46,24 +43,15 @@ class Study(Workspace):
         return self._corpora[dataset]
 
     def features(self, system, dataset, split):
-        """Features of one split for one system, within the profile's budget; see ``features.extract``."""
+        """Features of one split for one system, within the profile's budget; see ``experiments.split_features``."""
         system = get_system(system)
         budget = self.profile.budget(system.name)
         cap = budget.training if split == "training" else budget.scoring
         key = (system.front_end, system.window, dataset, split, cap)
         if key not in self._features:
-            corpus = self.corpus(dataset)
-            corpus = corpus[corpus["split"] == split]
-            if split == "training" and system.window:
-                corpus = cut_windows(corpus, system.window)
-            if cap:
-                corpus = subsample(corpus, cap, SUBSAMPLE_SEED)
-            if split != "training" and system.window:
-                corpus = cut_windows(corpus, system.window)
-            features = extract(corpus, system.front_end, self.features_folder)
-            for failure in features.failed.itertuples():
-                tqdm.write(f"left out {failure.clip}: {failure.reason}")
-            self._features[key] = features
+            self._features[key] = experiments.split_features(
+                system, self.corpus(dataset), split, cap=cap, folder=self.features_folder
+            )
         return self._features[key]
 
     def run(self, *names):

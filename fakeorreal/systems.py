@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from fakeorreal.corpora.for_dataset import DATASETS
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import Handcrafted, LogMel, MelPicture
+from fakeorreal.features import LFCC, Handcrafted, LogMel, LogSTFT, MelPicture, WaveletPackets
 
 
 @dataclass(frozen=True)
@@ -12,39 +12,57 @@ class System:
     """What the literature calls a system.
 
     Attributes:
-        name: key in ``SYSTEMS`` and name of the network: a builder in ``fakeorreal.networks``, or a key of
-            ``networks.classical.CLASSICAL``.
+        name: key in ``SYSTEMS``.
         front_end: waveform → array.
         kind: ``keras`` or ``classical``.
         window: seconds per network input; None for the whole clip. A clip's score is the mean over its windows.
-        standardise: whether features are brought to zero mean and unit variance, as measured on training.
+        standardise: axes of a feature array whose every place is brought to zero mean and unit variance, as measured
+            on training; () for none.
         learning_rate: of Adam.
         batch: rows per step.
+        network: a builder in ``fakeorreal.networks``, or a key of ``networks.classical.CLASSICAL``; "" for ``name``.
+        options: of the network's builder.
     """
 
     name: str
     front_end: object
     kind: str = "keras"
     window: float | None = None
-    standardise: bool = False
+    standardise: tuple = ()
     learning_rate: float = 1e-3
     batch: int = 32
+    network: str = ""
+    options: dict = field(default_factory=dict)
 
 
-SYSTEMS = {
-    system.name: system
-    for system in (
-        System("custom_cnn", LogMel(), window=2.0, learning_rate=5e-4),
-        System("custom_cnn_published", MelPicture(), learning_rate=1e-4),
-        System("dnn", Handcrafted(), standardise=True),
-        System("dnn_published", Handcrafted(), standardise=True, learning_rate=1e-4),
-        System("xgboost", Handcrafted(), "classical"),
-        System("gradient_boosting", Handcrafted(), "classical"),
-        System("random_forest", Handcrafted(), "classical"),
-        System("svm", Handcrafted(), "classical"),
-        System("logistic_regression", Handcrafted(), "classical"),
-    )
-}
+# Published: one mean and deviation for all bands, which the empty ones above the cut-off of a recording then rule; and
+# batches of 128, of which a small corpus has too few.
+_GAN_POLICE = {"standardise": (0, 2), "learning_rate": 1e-3, "batch": 16}
+
+_FOR = (
+    System("custom_cnn", LogMel(), window=2.0, learning_rate=5e-4),
+    System("custom_cnn_published", MelPicture(), learning_rate=1e-4),
+    System("dnn", Handcrafted(), standardise=(0,)),
+    System("dnn_published", Handcrafted(), standardise=(0,), learning_rate=1e-4),
+    System("xgboost", Handcrafted(), "classical"),
+    System("gradient_boosting", Handcrafted(), "classical"),
+    System("random_forest", Handcrafted(), "classical"),
+    System("svm", Handcrafted(), "classical"),
+    System("logistic_regression", Handcrafted(), "classical"),
+)
+_GENERATORS = (
+    System("dcnn_stft", LogSTFT(), network="dcnn", **_GAN_POLICE),
+    System("dcnn_haar", WaveletPackets(wavelet="haar"), network="dcnn", **_GAN_POLICE),
+    System("dcnn_sym5", WaveletPackets(wavelet="sym5"), network="dcnn", **_GAN_POLICE),
+    System("dcnn_coif4", WaveletPackets(wavelet="coif4"), network="dcnn", **_GAN_POLICE),
+    System("dcnn_no_dropout", WaveletPackets(), network="dcnn", options={"dropout": False}, **_GAN_POLICE),
+    System("dcnn_no_dilation", WaveletPackets(), network="dcnn", options={"dilation": False}, **_GAN_POLICE),
+    System("lcnn_lfcc", LFCC(), network="lcnn", **_GAN_POLICE),
+    System("transformer_stft", LogSTFT(), network="spectrogram_transformer", **_GAN_POLICE),
+)
+SYSTEMS = {system.name: system for system in (*_FOR, *_GENERATORS)}
+FOR_SYSTEMS, GENERATOR_SYSTEMS = (tuple(system.name for system in systems) for systems in (_FOR, _GENERATORS))
+"""Which are set side by side on the versions of FoR, and which on generators never heard (gan-police)."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,11 @@ class Budget:
     """How much of one system a profile runs.
 
     Attributes:
-        datasets: which versions of FoR.
+        datasets: which versions of FoR; none for systems that are trained on generators.
         marks: epochs after which the network is scored; the last one ends training.
         seeds: one run each.
         training: training clips per class, None for all.
-        scoring: validation and testing clips per class, None for all.
+        scoring: validation and testing clips per class, or per generator, None for all.
     """
 
     datasets: tuple = DATASETS
@@ -95,7 +113,10 @@ PROFILES = {
         Profile(
             "smoke",
             Budget(marks=(1, 2), seeds=(0,), training=12, scoring=12),
-            {"custom_cnn_published": Budget(("for-2sec",), (1,), (0,), 4, 4)},
+            {
+                "custom_cnn_published": Budget(("for-2sec",), (1,), (0,), 4, 4),
+                **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (1,), (0,), 4, 4)),
+            },
             threads=2,
         ),
         Profile(
@@ -106,10 +127,19 @@ PROFILES = {
                 "custom_cnn_published": Budget(("for-2sec",), (20,), (0,), 30, 60),
                 "dnn_published": Budget(seeds=(0,), training=350),
                 **{name: Budget(seeds=(0,), training=350) for name in _SEEDLESS},
+                **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (4,), (0,), 70, 60)),
+                "lcnn_lfcc": Budget((), (8,), (0,), 100, 60),
             },
             threads=2,
         ),
-        Profile("full", Budget(), {name: Budget(seeds=(0,)) for name in _SEEDLESS}),
+        Profile(
+            "full",
+            Budget(),
+            {
+                **{name: Budget(seeds=(0,)) for name in _SEEDLESS},
+                **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (10,), (0, 1, 2, 3, 4))),
+            },
+        ),
     )
 }
 

@@ -63,8 +63,13 @@ _PERCENT = {
     *("accuracy_sd", "eer_sd", "stated_accuracy", "eer_validation", "eer_testing", "threshold_loss"),
     *("human_called_fake", "placebo_called_fake"),
     *("eer_change", "eer_mixed", "ece", "missed", "wrong", "eer_across_sources"),
+    *("aeer", "aeer_sd", "eer_seen"),
 }
 _HEADERS = {
+    "aeer": "aEER over unseen generators (%)",
+    "aeer_sd": "aEER, SD over seeds",
+    "eer_seen": "EER on the generator of training (%)",
+    "n_unseen": "unseen generators",
     "eer_change": "EER against clean (points)",
     "eer_mixed": "EER, mixed sources only (%)",
     "cllr": "Cllr (bits)",

@@ -1,6 +1,7 @@
 """Fit a system and score clips: seeded, resumable, without ever holding a corpus in memory."""
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 
 from fakeorreal.errors import FakeOrRealError
 
-RECIPE_VERSION = 3  # raise when a change here changes scores
+RECIPE_VERSION = 4  # raise when a change here changes scores
 CHECKPOINT_EVERY = 10  # epochs
 CURVE_CLIPS = 100  # validation rows behind the learning curve, per class
 _SCORING_BATCH = 256
@@ -80,7 +81,7 @@ def fit_classical(system, training, *, seed):
     from fakeorreal.networks.classical import CLASSICAL
 
     _check_classes(training)
-    return CLASSICAL[system.name](seed).fit(training.rows(np.arange(len(training))), training.labels)
+    return CLASSICAL[system.network or system.name](seed).fit(training.rows(np.arange(len(training))), training.labels)
 
 
 def score_clips(system, model, features):
@@ -122,10 +123,11 @@ def _new_model(system, training):
 
     from fakeorreal.networks import build_network
 
-    network = build_network(system.name, training.shape)
+    network = build_network(system.network or system.name, training.shape, **system.options)
     if system.standardise:
-        normalise = keras.layers.Normalization()
-        normalise.adapt(training.rows(np.arange(len(training))))
+        mean, variance = _moments(training, system.standardise)
+        axes = tuple(axis + 1 for axis in system.standardise)  # after that of the batch
+        normalise = keras.layers.Normalization(axes, mean=mean, variance=variance)
         inputs = keras.Input(training.shape)
         network = keras.Model(inputs, network(normalise(inputs)), name=network.name)
     network.compile(
@@ -134,6 +136,26 @@ def _new_model(system, training):
         metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
     )
     return network
+
+
+def _moments(features, axes):
+    """Mean and variance of every place on some axes of a row, in float64 and block by block (Chan et al. 1979).
+
+    Returns:
+        two arrays, as long on each of the axes as a row is.
+    """
+    others = (0, *(axis + 1 for axis in range(len(features.shape)) if axis not in axes))
+    each = math.prod(features.shape[axis - 1] for axis in others[1:])
+    count, mean, squares = 0, 0.0, 0.0
+    for i in range(0, len(features), _SCORING_BATCH):
+        block = features.rows(np.arange(i, min(i + _SCORING_BATCH, len(features)))).astype(float)
+        new, here = len(block) * each, block.mean(axis=others, keepdims=True)[0]
+        squares += ((block - here) ** 2).sum(axis=others, keepdims=True)[0]
+        squares += (here - mean) ** 2 * count * new / (count + new)
+        mean = mean + (here - mean) * new / (count + new)
+        count += new
+    shape = [features.shape[axis] for axis in axes]
+    return mean.reshape(shape), squares.reshape(shape) / count
 
 
 def _one_epoch(step, features, order, size):

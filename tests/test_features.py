@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import Handcrafted, LogMel, MelPicture
+from fakeorreal.features import LFCC, Handcrafted, LogMel, LogSTFT, MelPicture, WaveletPackets
 
 SR = 16000
-FRONT_ENDS = [LogMel(), LogMel(n_mels=64, seconds=1.5), MelPicture(), Handcrafted(), Handcrafted(n_mfcc=13, seconds=1)]
+FRONT_ENDS = [
+    *(LogMel(), LogMel(n_mels=64, seconds=1.5), MelPicture(), Handcrafted(), Handcrafted(n_mfcc=13, seconds=1)),
+    *(LogSTFT(), LFCC(), WaveletPackets(sign=True)),
+]
 
 
 @pytest.fixture

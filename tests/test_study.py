@@ -12,7 +12,7 @@ import pytest
 from fakeorreal import audio, notebooks, tables
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.study import Study
-from fakeorreal.systems import PROFILES, SYSTEMS, get_profile, get_system
+from fakeorreal.systems import FOR_SYSTEMS, PROFILES, SYSTEMS, get_profile, get_system
 
 REPOSITORY = Path(__file__).parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -136,7 +136,7 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, monkeypatch):
         "det",
     }
     benchmark = pd.read_csv(home / "results" / "FoR-smoke" / "benchmark.csv")
-    assert set(benchmark["system"]) == set(SYSTEMS)
+    assert set(benchmark["system"]) == set(FOR_SYSTEMS)
     notebooks.run_all(home / "notebooks", progress=False)
     assert [str(p) for p, data in made.items() if p.read_bytes() != data] == []
 

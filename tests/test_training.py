@@ -29,7 +29,7 @@ class Table:
         return self.values[indices]
 
 
-DNN = System("dnn", front_end=None, standardise=True)
+DNN = System("dnn", front_end=None, standardise=(0,))
 
 
 def fit(folder, marks=(3, 12), seed=0):
@@ -129,3 +129,44 @@ def test_a_missing_class_is_an_error(tmp_path, kind):
             next(training.fit_network(DNN, train, train, marks=(1,), seed=0, folder=tmp_path))
         else:
             training.fit_classical(System("svm", None, "classical"), train, seed=0)
+
+
+class Pictures(Table):
+    """3 bands of 2 frames and 1 channel, each band at a level of its own."""
+
+    def __init__(self, n, seed):
+        super().__init__(n, seed)
+        self.shape = (3, 2, 1)
+
+    def rows(self, indices):
+        bands = np.array([1, 10, 1000], "float32")[:, None, None]
+        return super().rows(indices).reshape(-1, 3, 2, 1) * bands + 5 * bands
+
+
+@pytest.mark.parametrize(("axes", "others"), [((0,), (0, 2, 3)), ((0, 2), (0, 2)), ((2,), (0, 1, 2))])
+@pytest.mark.parametrize("n", [5, 512, 700])
+def test_moments_are_those_of_all_rows_at_once(n, axes, others):
+    pictures = Pictures(n, 3)
+    mean, variance = training._moments(pictures, axes)
+    every_row = pictures.rows(np.arange(n)).astype(float)
+    np.testing.assert_allclose(mean, every_row.mean(axis=others), rtol=1e-12)
+    np.testing.assert_allclose(variance, every_row.var(axis=others), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("axes", "others"), [((0, 2), (0, 2)), ((2,), (0, 1, 2))])
+def test_pictures_are_standardised_on_the_axes_asked_for(axes, others, monkeypatch, tmp_path):
+    import keras
+
+    def flat(name, shape):
+        inputs = keras.Input(shape)
+        return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(inputs)))
+
+    monkeypatch.setattr("fakeorreal.networks.build_network", flat)
+    pictures = Pictures(40, 4)
+    model = training._new_model(System("flat", front_end=None, standardise=axes), pictures)
+    model.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    layer = next(layer for layer in model.layers if layer.name.startswith("normalization"))
+    out = np.asarray(layer(pictures.rows(np.arange(40))))
+    np.testing.assert_allclose(out.mean(axis=others), 0, atol=1e-4)
+    np.testing.assert_allclose(out.std(axis=others), 1, atol=1e-4)

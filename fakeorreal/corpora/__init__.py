@@ -15,6 +15,7 @@ from fakeorreal.corpora.folder import load_folder
 from fakeorreal.corpora.for_dataset import VERSIONS, data_root
 from fakeorreal.corpora.for_dataset import load as load_corpus
 from fakeorreal.corpora.validation import validate
+from fakeorreal.corpora.wavefake import load_wavefake
 
 __all__ = [
     "COLUMNS",
@@ -28,6 +29,7 @@ __all__ = [
     "data_root",
     "load_corpus",
     "load_folder",
+    "load_wavefake",
     "make_corpus",
     "subsample",
     "validate",

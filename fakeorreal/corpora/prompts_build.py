@@ -67,38 +67,38 @@ def build(root, *, n_jobs=-1, progress=True):
     sentences = prompts.plan(share)
     state = {"build": BUILD_VERSION, "plan": _plan_hash(sentences, share), "soxr": version("soxr")}
     if marker.is_file() and json.loads(marker.read_text()) != state:
-        _clear(root)
+        clear(root, ("manifest.csv", "left_out.txt", "parts", "licences", PLACEBO, *for_dataset.PARTS))
     if manifest.is_file():
         return manifest
     root.mkdir(parents=True, exist_ok=True)
-    _write_text(marker, json.dumps(state))
-    _copy_licences(share, root / "licences")
+    write_text(marker, json.dumps(state))
+    copy_licences(share, root / "licences")
 
     with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
         speech = downloads / "speech" / state["plan"][:12]
-        _run(pool, _speak_job, _speech_jobs(sentences, speech), "text to speech", progress)
+        run_jobs(pool, _speak_job, _speech_jobs(sentences, speech), "text to speech", progress)
         jobs = [(sentences[i : i + _PER_JOB], speech, root, i // _PER_JOB) for i in range(0, len(sentences), _PER_JOB)]
-        _run(pool, _render_job, jobs, "clips", progress)
+        run_jobs(pool, _render_job, jobs, "clips", progress)
 
     parts = [json.loads((root / "parts" / f"{k}.json").read_text()) for k in range(len(jobs))]
     rows = sorted((row for part in parts for row in part["rows"]), key=lambda row: row["clip"])
     left_out = [line for part in parts for line in part["left_out"]]
-    _write_text(root / "left_out.txt", "".join(line + "\n" for line in left_out))
+    write_text(root / "left_out.txt", "".join(line + "\n" for line in left_out))
     table = io.StringIO()
     writer = csv.DictWriter(table, MANIFEST_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _write_text(manifest, table.getvalue())
+    write_text(manifest, table.getvalue())
     shutil.rmtree(root / "parts")
     if left_out and progress:
         tqdm.write(f"{len(left_out)} of {len(sentences)} sentences were left out; see {root / 'left_out.txt'}")
     return manifest
 
 
-def _run(pool, job, jobs, title, progress):
+def run_jobs(pool, job, jobs, title, progress):
+    """What ``job`` returns for each tuple of arguments, in the order of completion."""
     tasks = pool(joblib.delayed(job)(*arguments) for arguments in jobs)
-    for _ in tqdm(tasks, total=len(jobs), desc=title, disable=not progress):
-        pass
+    return list(tqdm(tasks, total=len(jobs), desc=title, disable=not progress))
 
 
 def _plan_hash(sentences, share):
@@ -107,16 +107,16 @@ def _plan_hash(sentences, share):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _clear(root):
-    """Delete what a build makes, the manifest first and the marker not at all, so that a kill here does no harm."""
-    for name in ("manifest.csv", "left_out.txt", "parts", "licences", PLACEBO, *for_dataset.PARTS):
+def clear(root, names):
+    """Delete what a build makes, its manifest named first and its marker not at all, so that a kill does no harm."""
+    for name in names:
         if (root / name).is_dir():
             shutil.rmtree(root / name)
         else:
             (root / name).unlink(missing_ok=True)
 
 
-def _copy_licences(share, folder):
+def copy_licences(share, folder):
     folder.mkdir(exist_ok=True)
     for package in prompts.PACKAGES:
         shutil.copyfile(share / "doc" / package / "copyright", folder / f"{package}.txt")
@@ -162,15 +162,14 @@ def _render_job(sentences, speech, root, number):
         rows += _write_versions(sentence, fake, root, "fake")
         if copy is not None:
             rows.append(_write_clip(placebo, copy, root, PLACEBO, "fake", f"{sentence.stem}-{PLACEBO}.wav"))
-    _write_text(done, json.dumps({"rows": rows, "left_out": left_out}))
+    write_text(done, json.dumps({"rows": rows, "left_out": left_out}))
 
 
 def _pair(sentence, speech):
     """The human clip and its fake: one channel, one length; float32, shape (n,) each, at 16 kHz."""
-    human = _read_recording(sentence.path)
+    human = read_recording(sentence.path)
     if sentence.generator in VOCODERS:
-        seed = int(channels.seeded(sentence.stem).integers(2**31))
-        fake = copy_synthesis(channels.set_level(human), sentence.generator, sr=SAMPLE_RATE, seed=seed)
+        fake = vocode(sentence, human, sentence.generator)
     elif sentence.generator == PLACEBO:
         fake = human
     else:
@@ -178,16 +177,41 @@ def _pair(sentence, speech):
         fake = audio.read(spoken, sr=SAMPLE_RATE) if spoken.is_file() else np.zeros(0, np.float32)
         if not fake.any():  # some engines write zeros for what they cannot speak
             raise FakeOrRealError("the engine spoke nothing. Left out.")
-    fake = channels.g722(channels.set_level(fake))
-    human, fake = (_common_channel(y, sentence.source.telephone) for y in (human, fake))
-    n = min(len(human), len(fake))
-    if n < SHORTEST * SAMPLE_RATE:
-        raise FakeOrRealError(f"{n / SAMPLE_RATE:.2f} s of speech is shorter than {SHORTEST:g} s. Left out.")
+    (human, fake), n = through_one_channel(sentence, human, [fake])
     pair = human, channels.match_spectrum(fake, human, sr=SAMPLE_RATE)
     return [_finish(y[:n], f"{sentence.stem}/{k}") for k, y in enumerate(pair)]
 
 
-def _read_recording(path):
+def vocode(sentence, human, vocoder):
+    """Copy synthesis of a recording at the speech level; float32, shape (n,)."""
+    seed = int(channels.seeded(sentence.stem).integers(2**31))
+    return copy_synthesis(channels.set_level(human), vocoder, sr=SAMPLE_RATE, seed=seed)
+
+
+def through_one_channel(sentence, human, fakes):
+    """The human clip and its fakes on the way that both classes take.
+
+    Args:
+        sentence: ``Sentence`` that they say.
+        human: recording, float32, shape (m,), at 16 kHz.
+        fakes: list of the same, each of its own length.
+
+    Returns:
+        (clips, n): float32, first the human clip, then the fakes; and the length of the shortest in samples.
+
+    Raises:
+        FakeOrRealError: one of them holds less than a second of speech.
+    """
+    fakes = [channels.g722(channels.set_level(fake)) for fake in fakes]
+    clips = [_common_channel(y, sentence.source.telephone) for y in (human, *fakes)]
+    n = min(map(len, clips))
+    if n < SHORTEST * SAMPLE_RATE:
+        raise FakeOrRealError(f"{n / SAMPLE_RATE:.2f} s of speech is shorter than {SHORTEST:g} s. Left out.")
+    return clips, n
+
+
+def read_recording(path):
+    """A prompt as its package has it; float32, shape (m,), at 16 kHz."""
     if path.suffix == ".g722":
         return channels.decode_g722(path.read_bytes())
     return audio.read(path, sr=SAMPLE_RATE)
@@ -243,5 +267,5 @@ def _write_clip(sentence, y, root, corpus_version, label, name):
     }
 
 
-def _write_text(path, text):
+def write_text(path, text):
     write_atomically(path, text.encode())

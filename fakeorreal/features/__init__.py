@@ -8,7 +8,15 @@ import importlib
 
 from fakeorreal.errors import FakeOrRealError
 
-FRONT_ENDS = {"LogMel": "mel", "MelPicture": "mel", "Handcrafted": "handcrafted", "SpectralTexture": "texture"}
+FRONT_ENDS = {
+    "LogMel": "mel",
+    "MelPicture": "mel",
+    "Handcrafted": "handcrafted",
+    "SpectralTexture": "texture",
+    "LogSTFT": "log_stft",
+    "WaveletPackets": "wavelet_packets",
+    "LFCC": "lfcc",
+}
 _HOMES = {**FRONT_ENDS, "extract": "cache", "Features": "cache"}
 __all__ = ["build_front_end", *_HOMES]
 
