@@ -72,7 +72,7 @@ class Budget:
     Attributes:
         datasets: which versions of FoR; none for systems that are trained on generators.
         marks: epochs after which the network is scored; the last one ends training.
-        seeds: one run each.
+        seeds: one run each; none where the profile leaves a system out.
         training: training clips per class, None for all.
         scoring: validation and testing clips per class, or per generator, None for all.
     """
@@ -127,8 +127,10 @@ PROFILES = {
                 "custom_cnn_published": Budget(("for-2sec",), (20,), (0,), 30, 60),
                 "dnn_published": Budget(seeds=(0,), training=350),
                 **{name: Budget(seeds=(0,), training=350) for name in _SEEDLESS},
-                **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (4,), (0,), 70, 60)),
+                **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (8,), ())),  # minutes a run
+                "dcnn_haar": Budget((), (8,), (0,), scoring=60),
                 "lcnn_lfcc": Budget((), (8,), (0,), 100, 60),
+                "transformer_stft": Budget((), (8,), (0,), 100, 60),
             },
             threads=2,
         ),

@@ -87,6 +87,22 @@ def for_tree(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def make_wavefake(make_speech):
+    """Function ``(root, n=12)`` -> root of a tiny WaveFake: 2.3-s utterances, as spoken and dulled in two ways."""
+
+    def make(root, n=12):
+        for k in range(n):
+            human = make_speech(2.3, 22050, f0=90 + 5 * k, seed=k)
+            for folder, taps in (("A_ljspeech", 1), ("B_melgan", 9), ("C_hifigan", 3)):
+                (root / folder).mkdir(exist_ok=True)
+                y = np.convolve(human, np.ones(taps) / taps, "same")
+                sf.write(root / folder / f"LJ001-{k:04d}{'_gen' if taps > 1 else ''}.wav", y, 22050)
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def tiny_network():
     """Function ``(shape, seed)`` -> a small Keras network with random weights, logits of shape (batch, 1)."""
     import keras

@@ -74,7 +74,8 @@ def test_every_budget_names_known_systems_and_increasing_marks():
     for profile in PROFILES.values():
         assert set(profile.special) <= set(SYSTEMS)
         for budget in (profile.default, *profile.special.values()):
-            assert list(budget.marks) == sorted(set(budget.marks)) and budget.seeds
+            assert list(budget.marks) == sorted(set(budget.marks))
+        assert all(profile.budget(name).seeds for name in FOR_SYSTEMS)
 
 
 def test_runs_are_read_back_and_not_repeated(study, monkeypatch):
@@ -120,8 +121,9 @@ def test_an_unreadable_clip_is_left_out_and_named(home, tmp_path, monkeypatch, c
     assert "left out for-2sec/training/fake/file3.wav" in capsys.readouterr().out
 
 
-def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, monkeypatch):
+def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake, tmp_path, monkeypatch):
     monkeypatch.chdir(home)
+    monkeypatch.setenv("FAKEORREAL_WAVEFAKE", str(make_wavefake(tmp_path)))
     monkeypatch.setenv("FAKEORREAL_PROFILE", "smoke")
     monkeypatch.setenv("FAKEORREAL_DATA", str(home / "FoR"))
     notebooks.run_all(home / "notebooks", progress=False)
@@ -134,6 +136,8 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, monkeypatch):
         "dnn",
         "benchmark",
         "det",
+        "generators",
+        "fingerprints",
     }
     benchmark = pd.read_csv(home / "results" / "FoR-smoke" / "benchmark.csv")
     assert set(benchmark["system"]) == set(FOR_SYSTEMS)
@@ -148,6 +152,16 @@ def test_a_failing_cell_is_named_and_leaves_the_notebook_alone(tmp_path):
     with pytest.raises(FakeOrRealError, match=r"01_bad\.ipynb: a cell failed.*ZeroDivisionError"):
         notebooks.run_all(tmp_path, progress=False)
     assert path.read_bytes() == before
+
+
+def test_only_the_notebooks_asked_for_are_run(tmp_path):
+    for name in ("01_good", "02_bad"):
+        cell = nbformat.v4.new_code_cell("1 / (2 - 1)" if name == "01_good" else "1 / 0")
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / f"{name}.ipynb")
+    notebooks.run_all(tmp_path, "01", progress=False)
+    assert nbformat.read(tmp_path / "01_good.ipynb", as_version=4).cells[0].outputs
+    with pytest.raises(FakeOrRealError, match="holds no notebook whose name begins with '03'"):
+        notebooks.run_all(tmp_path, "03")
 
 
 def test_a_folder_without_notebooks_is_an_error(tmp_path):

@@ -1,9 +1,10 @@
 """The embedded counterpart of WaveFake: prompts, and each of them again by every vocoder, in the layout of WaveFake.
 
 ``A_human`` holds recordings of the packages that `fakeorreal.corpora.prompts` names, ``B_griffin-lim`` and so on the
-same utterances after copy synthesis. All of them pass the chain of `fakeorreal.corpora.prompts_build` but for two steps:
-the room tone is 20 dB fainter, so that it covers less of what a vocoder leaves, and no equaliser smooths it. An utterance is equally long in every
-folder, to the sample: at least a second of speech, at most five. Testing has speakers and languages of its own.
+same utterances after copy synthesis. All of them pass the chain of `fakeorreal.corpora.prompts_build` but for two
+steps: the room tone is 20 dB fainter, so that it covers less of what a vocoder leaves, and no equaliser smooths it. An
+utterance is equally long in every folder, to the sample: at least a second of speech, at most five. Testing has
+speakers and languages of its own.
 """
 
 import hashlib
