@@ -153,7 +153,7 @@ def time_frequency(clips, *, sr, seconds):
         seconds: length of a clip.
     """
     names = list(clips[0][2])
-    figure = Picture(0.8 + 4.4 * len(names), 0.6 + 1.9 * len(clips))
+    figure = Picture(0.8 + 3.4 * len(names), 0.6 + 1.3 * len(clips))
     grid = figure.subplots(len(clips), len(names), squeeze=False, sharex=True, sharey=True)
     for axes, name in zip(grid.T, names, strict=True):
         levels = np.stack([pictures[name] for _, _, pictures in clips])

@@ -130,7 +130,7 @@ class GeneratorStudy(Workspace):
         return keras.models.load_model(path, safe_mode=True)
 
     def attributions(self, name, generator, *, clips, steps=200):
-        """Integrated gradients of a run on testing frames: real ones, fakes of its generator, and both.
+        """Integrated gradients of a run on testing frames: real ones, fakes of its generator, both, and the difference.
 
         The baseline is the mean of training, which is zero after standardisation.
 
@@ -141,7 +141,8 @@ class GeneratorStudy(Workspace):
             steps: on the way from the baseline.
 
         Returns:
-            (maps, gaps): dict real, fake, both → dict of ``explain.MeanMap``; and the completeness gap of each frame.
+            (maps, gaps): dict real, fake, both, fake less real → signed ``explain.MeanMap``; and the completeness gap
+            of each frame.
         """
         model = self.model(name, generator)
         features = self.features(name, "testing", self.generators)
@@ -150,9 +151,11 @@ class GeneratorStudy(Workspace):
         x = features.rows(np.concatenate(rows))
         baseline = np.broadcast_to(np.asarray(model.get_layer(index=1).mean)[0], features.shape)
         found = explain.integrated_gradients(model, x, baseline=baseline, steps=steps)
-        real, fake = found.values[: len(rows[0])], found.values[len(rows[0]) :]
-        maps = {"real": real, "fake": fake, "both": found.values}
-        return {key: explain.mean_maps(values) for key, values in maps.items()}, found.gap
+        of_class = {"real": slice(None, len(rows[0])), "fake": slice(len(rows[0]), None), "both": slice(None)}
+        maps = {who: explain.mean_maps(found.values[part])["signed"] for who, part in of_class.items()}
+        pairs = zip(maps["fake"], maps["real"], strict=True)
+        maps["fake less real"] = explain.MeanMap(*(fake - real for fake, real in pairs))
+        return maps, found.gap
 
     def time_frequency(self, utterance=0):
         """A testing frame by every generator, for ``generator_figures.time_frequency``: spectrogram and packets."""

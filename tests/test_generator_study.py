@@ -64,9 +64,10 @@ def test_runs_are_read_back_and_not_repeated(study, monkeypatch):
 def test_attributions_are_those_of_both_classes_and_complete(study):
     maps, gaps = study.attributions("lcnn_lfcc", "melgan", clips=2, steps=50)
     assert gaps.shape == (4,) and gaps.max() < 0.01
-    signed = {name: found["signed"].mean for name, found in maps.items()}
+    signed = {name: found.mean for name, found in maps.items()}
     assert signed["real"].shape == (60, 101)
     np.testing.assert_allclose((signed["real"] + signed["fake"]) / 2, signed["both"], atol=1e-6)
+    np.testing.assert_allclose(signed["fake"] - signed["real"], signed["fake less real"], atol=1e-6)
 
 
 def test_frames_are_exported_as_they_sound(study, tmp_path):

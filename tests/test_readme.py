@@ -21,7 +21,7 @@ def test_every_linked_file_and_picture_is_there():
 
 def test_numbers_are_those_of_the_benchmark():
     benchmark = report.last_epochs(pd.read_csv(REPOSITORY / "results" / "benchmark.csv"))
-    lines = {line.split("|")[1].strip(): line for line in README.splitlines() if line.startswith("| `")}
+    lines = {line.split("|")[1].strip(): line for line in README.splitlines() if re.match(r"\| `\w+` \| \d", line)}
     for row in benchmark.itertuples():
         if row.system == "custom_cnn_published":
             continue  # a few training clips: the table there says so
@@ -35,6 +35,16 @@ def test_numbers_are_those_of_the_detector():
         assert f"| {row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}] |" in README, row.condition
         if row.condition == "clean":
             assert f"mixed sources alone the EER is {row.eer_mixed:.1f} %" in README
+
+
+def test_numbers_are_those_of_the_generators():
+    averages = pd.read_csv(REPOSITORY / "results" / "generators.csv")
+    seen = pd.read_csv(REPOSITORY / "results" / "generators_one_by_one.csv").query("seen").set_index("system")
+    for row in averages.itertuples():
+        one = seen.loc[row.system]
+        cells = [f"{one.eer:.1f} [{one.eer_low:.1f}, {one.eer_high:.1f}]"]
+        cells.append(f"{row.aeer:.1f} [{row.aeer_low:.1f}, {row.aeer_high:.1f}]")
+        assert f"| `{row.system}` | {' | '.join(cells)} |" in README
 
 
 def test_trivial_measures_do_not_tell_real_from_fake():
