@@ -1,9 +1,17 @@
 """Fixtures: seeded noise, speech-like clips, tiny Fake-or-Real trees. Nothing is downloaded."""
 
-import numpy as np
-import pytest
-import soundfile as sf
-from scipy.signal import lfilter
+import os
+from pathlib import Path
+
+# A cache of compiled functions for each worker: where two of them compile one function for different types at the same
+# moment, numba can store one's code under the other's name, and the next call crashes.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "numba" / _WORKER)
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import soundfile as sf  # noqa: E402
+from scipy.signal import lfilter  # noqa: E402
 
 FORMANTS = ((700, 110), (1220, 120), (2600, 170))  # centre and width in Hz, as in the vowel of "father"
 PUBLISHED_INNER = {"for-norm": "for-norm", "for-2sec": "for-2seconds", "for-rerec": "for-rerecorded"}

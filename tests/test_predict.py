@@ -289,8 +289,10 @@ def test_a_row_cut_short_is_scored_again(folder, double, capsys):
 
 # Interruptions, in a process of their own
 
+# Tests that run in the background of a shell inherit that interrupts are ignored.
 SLOW = f"""
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from detector_double import DetectorDouble
 from fakeorreal import cli, predict
