@@ -13,7 +13,7 @@ from fakeorreal.plotting import COLOURS, NAMES, Picture, axes_or_new, styled
 from fakeorreal.tables import LITERATURE_NOTE, ordered_datasets
 
 
-def _system_colours(systems):
+def system_colours(systems):
     """Colours for systems, none of them close to those of real and fake."""
     palette = ("#029e73", "#cc78bc", "#ca9161", "#949494", "#56b4e9", "#ece133", "#fbafe4", "#5b3a8c", "#1a1a1a")
     return {system: palette[i % len(palette)] for i, system in enumerate(systems)}
@@ -28,7 +28,7 @@ def roc(scores_by_name, *, ax=None):
         ax: axes to draw on; None for a new figure.
     """
     ax = axes_or_new(ax, 6, 5.6)
-    colours = _system_colours(scores_by_name)
+    colours = system_colours(scores_by_name)
     for name, (labels, scores) in scores_by_name.items():
         fpr, fnr = det(labels, scores)
         label = f"{name}: AUC {auc(labels, scores):.3f}"
@@ -51,7 +51,7 @@ def det_plot(scores_by_name, *, ax=None):
     ax = axes_or_new(ax, 6, 5.6)
     rates = {name: eer(*pair) for name, pair in scores_by_name.items()}
     low, high = 0.001, 0.6 if max(rates.values()) < 0.4 else 0.99
-    colours = _system_colours(scores_by_name)
+    colours = system_colours(scores_by_name)
     for name, pair in scores_by_name.items():
         fpr, fnr = (norm.ppf(np.clip(error, low, high)) for error in det(*pair))
         ax.plot(fpr, fnr, color=colours[name], lw=2, label=f"{name}: EER {100 * rates[name]:.1f} %")
@@ -114,7 +114,7 @@ def learning_curves(history):
             epochs count from 1, accuracies are fractions.
     """
     datasets, systems = ordered_datasets(history["dataset"]), sorted(history["system"].unique())
-    colours = _system_colours(systems)
+    colours = system_colours(systems)
     figure = Picture(2.2 + 2.3 * len(datasets), 6.2)
     grid = figure.subplots(2, len(datasets), squeeze=False, sharex=True, sharey="row")
     for axes, dataset in zip(grid.T, datasets, strict=True):
@@ -217,7 +217,7 @@ def benchmark_bars(table, literature, *, ax=None):
     datasets = ordered_datasets(table["dataset"])
     bars = table[["system", "epochs"]].drop_duplicates().sort_values(["system", "epochs"])
     bars = list(bars.itertuples(index=False))
-    colours = _system_colours(dict.fromkeys(bar.system for bar in bars))
+    colours = system_colours(dict.fromkeys(bar.system for bar in bars))
     ax = axes_or_new(ax, min(5 + 0.25 * len(bars) * len(datasets), 11), 5.2)
     width = 0.84 / len(bars)
     published = []

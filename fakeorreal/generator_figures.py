@@ -6,7 +6,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from fakeorreal.figures import _system_colours
+from fakeorreal.figures import system_colours
 from fakeorreal.fingerprints import BAND, HUMAN, locked_tones, spikes
 from fakeorreal.plotting import COLOURS, Picture, axes_or_new, styled
 
@@ -17,7 +17,7 @@ _CHANCE = 50  # per cent
 
 def _colours(generators):
     """Real blue, other generators in their order in colours far from the vermillion of fake."""
-    return {HUMAN: COLOURS[0], **_system_colours([name for name in generators if name != HUMAN])}
+    return {HUMAN: COLOURS[0], **system_colours([name for name in generators if name != HUMAN])}
 
 
 @styled
@@ -274,7 +274,7 @@ def unseen_generators(table, *, ax=None):
     table = table[~table["seen"]]
     generators = table.groupby("generator")["eer"].mean().sort_values(kind="stable").index
     systems = list(table["system"].unique())
-    colours = _system_colours(systems)
+    colours = system_colours(systems)
     ax = axes_or_new(ax, 8, 1.6 + (0.25 + 0.17 * len(systems)) * len(generators))
     for k, system in enumerate(systems):
         rows = table[table["system"] == system].set_index("generator").reindex(generators)

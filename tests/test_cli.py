@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 
@@ -318,3 +319,17 @@ def test_public_names():
     assert fakeorreal.load_corpus is for_dataset.load
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         fakeorreal.nonsense  # noqa: B018
+
+
+def test_grid_prints_a_ranking_and_keeps_every_run(for_tree, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "rates.toml"
+    recipe.write_text(
+        f'system = "dnn"\nepochs = [1, 2]\n[settings]\nlearning_rate = [1e-3, 1e-2]\n'
+        f'[corpus]\ndataset = "for-norm"\nfolder = "{for_tree()}"\n'
+    )
+    assert main(["grid", str(recipe), "--out", "out.csv"]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["learning_rate", "epochs"]
+    assert len(pd.read_csv("out.csv")) == 4
+    assert main(["grid", str(tmp_path / "none.toml")]) == 2
+    assert "none.toml: cannot be read" in capsys.readouterr().err
