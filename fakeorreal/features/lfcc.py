@@ -8,8 +8,8 @@ from scipy.fft import dct
 
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.features.batched import Batched
 from fakeorreal.features.log_stft import LOG_OFFSET, frame_count, power_spectrogram
-from fakeorreal.features.mel import prepare
 
 VERSION = 1
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
@@ -18,7 +18,7 @@ REACH = 2  # frames to either side that a delta looks at
 
 
 @dataclasses.dataclass(frozen=True)
-class LFCC:
+class LFCC(Batched):
     """Cepstra of a linear filter bank, with their first and second differences over time.
 
     Args:
@@ -67,19 +67,8 @@ class LFCC:
         frames = frame_count(round(self.seconds * self.sr), self.n_fft, self.hop_length)
         return (self.n_coefficients * (1 + self.delta + self.double_delta), frames, 1)
 
-    def __call__(self, y):
-        return self.transform(prepare(y, sr=self.sr, seconds=self.seconds)[None])[0]
-
     def transform(self, y, xp=np):
-        """Waveforms to features, the arithmetic alone.
-
-        Args:
-            y: waveforms, float32, shape (batch, round(seconds * sr)).
-            xp: the array functions, ``numpy`` or ``keras.ops``.
-
-        Returns:
-            float32, shape (batch, *shape).
-        """
+        """Waveforms to features, the arithmetic alone; see `Batched`."""
         power = power_spectrogram(y, self.n_fft, self.hop_length, xp)
         bands = xp.log(xp.matmul(power, _triangles(power.shape[2], self.n_filters)) + LOG_OFFSET)
         rows = [xp.matmul(bands, _cosines(self.n_filters, self.n_coefficients))]

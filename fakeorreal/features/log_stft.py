@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from fakeorreal.audio import SAMPLE_RATE
-from fakeorreal.features.mel import prepare
+from fakeorreal.features.batched import Batched
 
 VERSION = 1
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
@@ -55,7 +55,7 @@ def _basis(n_fft):
 
 
 @dataclasses.dataclass(frozen=True)
-class LogSTFT:
+class LogSTFT(Batched):
     """Logarithm of the power spectrogram: 256 linear bands, as many as `WaveletPackets` has.
 
     Args:
@@ -82,19 +82,8 @@ class LogSTFT:
     def shape(self):
         return (1 + self.n_fft // 2, frame_count(round(self.seconds * self.sr), self.n_fft, self.hop_length), 1)
 
-    def __call__(self, y):
-        return self.transform(prepare(y, sr=self.sr, seconds=self.seconds)[None])[0]
-
     def transform(self, y, xp=np):
-        """Waveforms to features, the arithmetic alone.
-
-        Args:
-            y: waveforms, float32, shape (batch, round(seconds * sr)).
-            xp: the array functions, ``numpy`` or ``keras.ops``.
-
-        Returns:
-            float32, shape (batch, *shape).
-        """
+        """Waveforms to features, the arithmetic alone; see `Batched`."""
         power = xp.transpose(power_spectrogram(y, self.n_fft, self.hop_length, xp), (0, 2, 1))
         return xp.log(power + LOG_OFFSET)[..., None]
 

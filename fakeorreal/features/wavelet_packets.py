@@ -8,8 +8,8 @@ import pywt
 
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.features.batched import Batched
 from fakeorreal.features.log_stft import LOG_OFFSET
-from fakeorreal.features.mel import prepare
 
 VERSION = 1
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
@@ -99,7 +99,7 @@ def _by_frequency(level):
 
 
 @dataclasses.dataclass(frozen=True)
-class WaveletPackets:
+class WaveletPackets(Batched):
     """Logarithm of the power of wavelet packets: 256 bands of equal width at level 8.
 
     Args:
@@ -142,19 +142,8 @@ class WaveletPackets:
             n = (n + overlap + 1) // 2
         return (2**self.level, n, 1 + self.sign)
 
-    def __call__(self, y):
-        return self.transform(prepare(y, sr=self.sr, seconds=self.seconds)[None])[0]
-
     def transform(self, y, xp=np):
-        """Waveforms to features, the arithmetic alone.
-
-        Args:
-            y: waveforms, float32, shape (batch, round(seconds * sr)).
-            xp: the array functions, ``numpy`` or ``keras.ops``.
-
-        Returns:
-            float32, shape (batch, *shape).
-        """
+        """Waveforms to features, the arithmetic alone; see `Batched`."""
         coefficients = packets(y, self.wavelet, self.level, xp)
         magnitude = xp.abs(coefficients)
         if self.block_norm:
