@@ -30,7 +30,7 @@ def random_channel(y, *, sr, rng):
     if rng.random() < 0.3:
         y = fit_length(resample(y, sr_from=sr, sr_to=round(sr * rng.uniform(0.9, 1.1))), len(y))
     if rng.random() < 0.6:
-        y = _equalise(y, sr, rng)
+        y = equalise(y, sr=sr, rng=rng)
     if rng.random() < 0.2:
         y = channels.apply_room(y, sr=sr, rng=rng)
     y = channels.set_level(y)
@@ -48,8 +48,17 @@ def random_channel(y, *, sr, rng):
     return channels.set_level(y)
 
 
-def _equalise(y, sr, rng):
-    """A smooth random equaliser: a random walk over half octaves, limited to 15 dB."""
+def equalise(y, *, sr, rng):
+    """Send a clip through a smooth random equaliser: a random walk over half octaves, limited to 15 dB.
+
+    Args:
+        y: float, shape (n,).
+        sr: rate in Hz.
+        rng: numpy Generator.
+
+    Returns:
+        float64, shape (n,).
+    """
     frequencies = np.r_[0, 100 * 2 ** np.arange(0, np.log2(sr / 200), 0.5), sr / 2]
     gain = np.cumsum(rng.normal(0, rng.uniform(1, 3.5), len(frequencies)))
     gain = np.clip(gain - gain.mean(), -15, 15)

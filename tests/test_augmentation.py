@@ -69,7 +69,7 @@ def test_every_step_is_taken_at_times(speech, monkeypatch):
 
     for step, home, name in (
         ("speed", augmentation, "resample"),
-        ("equaliser", augmentation, "_equalise"),
+        ("equaliser", augmentation, "equalise"),
         ("room", channels, "apply_room"),
         ("impulses", augmentation, "_impulses"),
         ("noise", channels, "add_noise"),
@@ -109,7 +109,7 @@ def test_the_equaliser_is_smooth_limited_and_does_not_delay():
     for seed in range(20):
         impulse = np.zeros(4096)
         impulse[2048] = 1
-        out = augmentation._equalise(impulse, SR, np.random.default_rng(seed))
+        out = augmentation.equalise(impulse, sr=SR, rng=np.random.default_rng(seed))
         np.testing.assert_allclose(out[2048:2176], out[2048:1920:-1], atol=1e-9)  # linear phase, delay taken out
         assert np.abs(out[2176:]).max() < 1e-9  # 255 taps: the fine structure of a voice is out of its reach
         responses.append(20 * np.log10(np.abs(np.fft.rfft(out))))

@@ -16,6 +16,9 @@ FRONT_ENDS = {
     "LogSTFT": "log_stft",
     "WaveletPackets": "wavelet_packets",
     "LFCC": "lfcc",
+    "FineSpectrum": "fine_spectrum",
+    "Waveform": "waveform",
+    "PowerSpectrogram": "power_spectrogram",
 }
 _HOMES = {**FRONT_ENDS, "extract": "cache", "Features": "cache"}
 __all__ = ["build_front_end", *_HOMES]

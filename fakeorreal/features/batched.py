@@ -1,6 +1,6 @@
 """Front ends whose arithmetic takes batches, of NumPy or of a Keras graph alike."""
 
-from fakeorreal.features.mel import prepare
+from fakeorreal.features.waveform import prepare
 
 
 class Batched:

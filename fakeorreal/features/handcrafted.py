@@ -7,7 +7,8 @@ import numpy as np
 
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features.mel import HOP, N_FFT, N_MELS, mel_filters, prepare
+from fakeorreal.features.mel import HOP, N_FFT, N_MELS, mel_filters
+from fakeorreal.features.waveform import prepare
 
 VERSION = 1
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""

@@ -8,36 +8,13 @@ import librosa
 import numpy as np
 from scipy.sparse import csr_array
 
-from fakeorreal.audio import SAMPLE_RATE, fit_length
-from fakeorreal.errors import FakeOrRealError
+from fakeorreal.audio import SAMPLE_RATE
+from fakeorreal.features.waveform import prepare
 
 VERSION = 1
 """Raised whenever the numbers coming out of this file change, so that cached features are computed again."""
 
 N_FFT, HOP, N_MELS, TOP_DB = 2048, 512, 128, 80.0
-
-
-def prepare(y, *, sr, seconds):
-    """Check a waveform and bring it to a length.
-
-    Args:
-        y: waveform, shape (n,), at ``sr``.
-        sr: rate in Hz.
-        seconds: wanted length, or None to leave it as it is.
-
-    Returns:
-        float32, shape (round(seconds * sr),) or (n,).
-
-    Raises:
-        FakeOrRealError: empty, not mono, or not finite.
-    """
-    y = np.asarray(y, np.float32)
-    if y.ndim != 1 or not len(y) or not np.isfinite(y).all():
-        raise FakeOrRealError(
-            f"`y` must be a finite mono waveform of shape (n,), n > 0. Received: shape {y.shape}. "
-            "Read the file with fakeorreal.audio.read."
-        )
-    return y if seconds is None else fit_length(y, round(seconds * sr))
 
 
 @lru_cache(maxsize=8)
