@@ -16,6 +16,8 @@ _HOMES = {
     "dnn_published": "dnn",
     "lcnn": "lcnn",
     "spectrogram_transformer": "spectrogram_transformer",
+    "spy_cnn": "spy_cnn",
+    "vision_transformer": "vision_transformer",
 }
 
 
