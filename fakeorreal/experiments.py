@@ -8,16 +8,17 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from fakeorreal import training
+from fakeorreal import metrics, training
 from fakeorreal.corpora import cut_windows, subsample
 from fakeorreal.features import extract
+from fakeorreal.features.augmented import Augmented
 from fakeorreal.files import write_atomically
 
 SUBSAMPLE_SEED = 0
 
 
 def split_features(system, corpus, split, *, cap, folder):
-    """Features of one split of a corpus for one system; see ``features.extract``.
+    """Features of one split of a corpus for one system; see ``features.extract``, and ``Augmented`` for training.
 
     Clips are cut into the windows of the system. ``cap`` bounds the rows per class: windows in training, whole clips
     elsewhere, since a clip is scored over all its windows. None for all.
@@ -29,7 +30,10 @@ def split_features(system, corpus, split, *, cap, folder):
         corpus = subsample(corpus, cap, SUBSAMPLE_SEED)
     if split != "training" and system.window:
         corpus = cut_windows(corpus, system.window)
-    features = extract(corpus, system.front_end, folder)
+    if split == "training" and system.augmentation:
+        features = Augmented(corpus, system.front_end, system.augmentation, folder)
+    else:
+        features = extract(corpus, system.front_end, folder)
     for failure in features.failed.itertuples():
         tqdm.write(f"left out {failure.clip}: {failure.reason}")
     return features
@@ -49,7 +53,8 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
         name: what they were trained on, such as ``for-2sec``: the beginning of the folder's name.
 
     Returns:
-        Path that holds ``scores.csv``, and for networks ``history.csv`` and ``epoch-<mark>.keras``.
+        Path that holds ``scores.csv``, ``misclassified.csv``, and for networks ``history.csv`` and what
+        ``training.fit_network`` keeps.
     """
     what = [repr(system), system.front_end.config(), marks, threads, training.RECIPE_VERSION]
     what += [features.digest for features in (fitted_on, *scored)]
@@ -59,6 +64,7 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
         scores = pd.concat(_scores(system, fitted_on, scored, marks, seed, folder))
         scores["n_training"] = len(fitted_on)
         folder.mkdir(parents=True, exist_ok=True)
+        _write_csv(misclassified(scores), folder / "misclassified.csv")
         _write_csv(scores, folder / "scores.csv")
         shutil.rmtree(folder / "state", ignore_errors=True)
     return folder
@@ -67,6 +73,25 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
 def read_scores(folder):
     """The scores of a run: clip, label, score, group, speaker, generator, language, split, epochs, n_training."""
     return pd.read_csv(folder / "scores.csv", keep_default_na=False, na_values={"epochs": [""]})
+
+
+def misclassified(scores):
+    """Clips of one run that its last mark puts on the wrong side of the threshold of ``metrics.evaluate``.
+
+    Args:
+        scores: scores table of one run, with validation.
+
+    Returns:
+        DataFrame: clip, label, score, split, generator, speaker.
+
+    Raises:
+        FakeOrRealError: validation lacks a class.
+    """
+    last = scores[scores["epochs"].isna() | (scores["epochs"] == scores["epochs"].max())]
+    validation = last[last["split"] == "validation"]
+    threshold = metrics.eer_threshold(validation["label"], validation["score"])
+    wrong = (last["score"] >= threshold) != (last["label"] == 1)
+    return last.loc[wrong, ["clip", "label", "score", "split", "generator", "speaker"]].reset_index(drop=True)
 
 
 def _scores(system, fitted_on, scored, marks, seed, folder):

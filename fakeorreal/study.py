@@ -47,7 +47,7 @@ class Study(Workspace):
         system = get_system(system)
         budget = self.profile.budget(system.name)
         cap = budget.training if split == "training" else budget.scoring
-        key = (system.front_end, system.window, dataset, split, cap)
+        key = (system.front_end, system.window, system.augmentation, dataset, split, cap)
         if key not in self._features:
             self._features[key] = experiments.split_features(
                 system, self.corpus(dataset), split, cap=cap, folder=self.features_folder

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from fakeorreal.corpora.for_dataset import DATASETS
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import LFCC, Handcrafted, LogMel, LogSTFT, MelPicture, WaveletPackets
+from fakeorreal.features import LFCC, Handcrafted, LogMel, LogSTFT, MelPicture, PowerSpectrogram, WaveletPackets
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class System:
         batch: rows per step.
         network: a builder in ``fakeorreal.networks``, or a key of ``networks.classical.CLASSICAL``; "" for ``name``.
         options: of the network's builder.
+        augmentation: what training rows go through, a key of ``spy_augmentation.AUGMENTATIONS``; "" for nothing.
+        patience: epochs without a new low of the validation loss after which the learning rate falls to a tenth; 0 for
+            a constant rate.
+        best: a mark scores the network of the lowest validation loss so far; False for the network as it then is.
     """
 
     name: str
@@ -33,11 +37,17 @@ class System:
     batch: int = 32
     network: str = ""
     options: dict = field(default_factory=dict)
+    augmentation: str = ""
+    patience: int = 0
+    best: bool = False
 
 
 # Published: one mean and deviation for all bands, which the empty ones above the cut-off of a recording then rule; and
 # batches of 128, of which a small corpus has too few.
 _GAN_POLICE = {"standardise": (0, 2), "learning_rate": 1e-3, "batch": 16}
+
+_AI_SPY = {"window": 3.0, "standardise": (2,), "batch": 16, "augmentation": "spy", "patience": 10, "best": True}
+_SMALL = {"learning_rate": 3e-4, **_AI_SPY}  # published: 8e-5 (CNN) and 1e-5 (ViT), for 300 hours of each class
 
 _FOR = (
     System("custom_cnn", LogMel(), window=2.0, learning_rate=5e-4),
@@ -60,9 +70,24 @@ _GENERATORS = (
     System("lcnn_lfcc", LFCC(), network="lcnn", **_GAN_POLICE),
     System("transformer_stft", LogSTFT(), network="spectrogram_transformer", **_GAN_POLICE),
 )
-SYSTEMS = {system.name: system for system in (*_FOR, *_GENERATORS)}
-FOR_SYSTEMS, GENERATOR_SYSTEMS = (tuple(system.name for system in systems) for systems in (_FOR, _GENERATORS))
-"""Which are set side by side on the versions of FoR, and which on generators never heard (gan-police)."""
+_SPY = (
+    System("spy_cnn", PowerSpectrogram(), **_SMALL),
+    System("spy_vit", PowerSpectrogram(), network="vision_transformer", **_SMALL),
+    System("spy_vit_masked", PowerSpectrogram(), network="vision_transformer", options={"masked": 0.15}, **_SMALL),
+    System(
+        "spy_vit_published",
+        PowerSpectrogram(),
+        network="vision_transformer",
+        options={"width": 512, "depth": 8, "heads": 8, "whole": False},
+        learning_rate=1e-5,
+        **_AI_SPY,
+    ),
+)
+SYSTEMS = {system.name: system for system in (*_FOR, *_GENERATORS, *_SPY)}
+FOR_SYSTEMS, GENERATOR_SYSTEMS, SPY_SYSTEMS = (
+    tuple(system.name for system in systems) for systems in (_FOR, _GENERATORS, _SPY)
+)
+"""Side by side on the versions of FoR; on generators never heard (gan-police); CNN against transformer (AI-SPY)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +95,7 @@ class Budget:
     """How much of one system a profile runs.
 
     Attributes:
-        datasets: which versions of FoR; none for systems that are trained on generators.
+        datasets: which versions of FoR; none for systems of another study.
         marks: epochs after which the network is scored; the last one ends training.
         seeds: one run each; none where the profile leaves a system out.
         training: training clips per class, None for all.
@@ -115,7 +140,7 @@ PROFILES = {
             Budget(marks=(1, 2), seeds=(0,), training=12, scoring=12),
             {
                 "custom_cnn_published": Budget(("for-2sec",), (1,), (0,), 4, 4),
-                **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (1,), (0,), 4, 4)),
+                **dict.fromkeys((*GENERATOR_SYSTEMS, *SPY_SYSTEMS), Budget((), (1,), (0,), 4, 4)),
             },
             threads=2,
         ),
@@ -131,6 +156,8 @@ PROFILES = {
                 "dcnn_haar": Budget((), (8,), (0,), 200, 60),
                 "lcnn_lfcc": Budget((), (8,), (0,), 100, 60),
                 "transformer_stft": Budget((), (8,), (0,), 100, 60),
+                **dict.fromkeys(SPY_SYSTEMS, Budget((), (10,), (0,), 200, 60)),
+                "spy_vit_published": Budget((), (10,), ()),
             },
             threads=2,
         ),
@@ -140,6 +167,7 @@ PROFILES = {
             {
                 **{name: Budget(seeds=(0,)) for name in _SEEDLESS},
                 **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (10,), (0, 1, 2, 3, 4))),
+                **dict.fromkeys(SPY_SYSTEMS, Budget((), (50,), (0, 1, 2, 3, 4))),
             },
         ),
     )

@@ -4,16 +4,19 @@ import json
 import math
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from fakeorreal.epoch_log import measures, plateau_rate
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.prefetch import prefetched
 
 RECIPE_VERSION = 4  # raise when a change here changes scores
 CHECKPOINT_EVERY = 10  # epochs
-CURVE_CLIPS = 100  # validation rows behind the learning curve, per class
+CURVE_CLIPS = 100  # rows of a split behind the learning curve, per class
 _SCORING_BATCH = 256
 
 
@@ -38,14 +41,17 @@ def fit_network(system, training, validation, *, marks, seed, folder):
 
     Args:
         system: a ``System`` of kind ``keras``.
-        training: ``Features`` of the training clips.
-        validation: ``Features``; some clips of each class give the validation curve.
+        training: ``Features`` of the training clips; ``Augmented`` for a system with an augmentation.
+        validation: ``Features``.
         marks: increasing epochs at which to stop and be scored.
-        seed: seeds weights, dropout and the order of clips.
-        folder: where the checkpoint (``state``) and the network at each mark (``epoch-<n>.keras``) go.
+        seed: seeds weights, dropout, augmentation and the order of clips.
+        folder: where the checkpoint (``state``) and the networks at each mark go: ``epoch-<n>.keras``, and for a system
+            that is scored at its best ``best-<n>.keras``, the network of the lowest ``val_loss`` so far.
 
     Yields:
-        (epoch, model, history): history is a DataFrame with epoch, loss, accuracy, val_loss, val_accuracy.
+        (epoch, model, history): history is a DataFrame, one row per epoch: epoch, learning_rate; loss and accuracy over
+        the epoch, while the network changed, with dropout and augmentation; and ``epoch_log.measures`` after it, of
+        at most CURVE_CLIPS clips of each class as they are, as ``train_<measure>`` and ``val_<measure>``.
 
     Raises:
         FakeOrRealError: a class is missing from the training clips.
@@ -56,24 +62,31 @@ def fit_network(system, training, validation, *, marks, seed, folder):
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    model, history = _restore(folder)
+    model, best, history = _restore(folder)
     if model is None:
         model, history = _new_model(system, training), []
-    curve = _curve_rows(validation)
+        best = keras.models.clone_model(model) if system.best else None
+    curves = {"train": (training, _curve_rows(training)), "val": (validation, _curve_rows(validation))}
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
     for stop in stops:
         for epoch in range(len(history), stop):
-            log = _one_epoch(model.train_on_batch, training, _order(len(training), seed, epoch), system.batch)
-            check = _one_epoch(model.test_on_batch, validation, curve, _SCORING_BATCH)
-            history.append({"epoch": epoch + 1, **log, **{f"val_{name}": value for name, value in check.items()}})
+            log = _one_epoch(model, system, training, history, seed)
+            penalty = float(sum(model.losses))
+            for name, (features, rows) in curves.items():
+                found = measures(features.labels[rows], _in_blocks(model.predict_on_batch, features, rows), penalty)
+                log |= {f"{name}_{measure}": value for measure, value in found.items()}
+            history.append(log)
+            if system.best and _lowest(history) == epoch:
+                best.set_weights(model.get_weights())
             if epoch + 1 == stop:
-                _save(model, history, folder)
+                _save(model, best, history, folder)
         if stop in marks:
-            mark = folder / f"epoch-{stop}.keras"
             if stop == len(history):
-                model.save(folder / "part.keras")
-                os.replace(folder / "part.keras", mark)
-            yield stop, keras.models.load_model(mark, safe_mode=True), pd.DataFrame(history[:stop])
+                _replace(model, folder / f"epoch-{stop}.keras")
+                if system.best:
+                    _replace(best, folder / f"best-{stop}.keras")
+            scored = folder / f"{'best' if system.best else 'epoch'}-{stop}.keras"
+            yield stop, keras.models.load_model(scored, safe_mode=True), pd.DataFrame(history[:stop])
 
 
 def fit_classical(system, training, *, seed):
@@ -96,17 +109,15 @@ def score_clips(system, model, features):
         DataFrame: clip, label, score, group, speaker, generator, language, split; one row per clip, sorted by clip.
     """
     if system.kind == "classical":
-        from fakeorreal.networks.classical import score as predict
+        from fakeorreal.networks.classical import score
+
+        predict = partial(score, model)
     else:
-
-        def predict(model, block):
-            return model.predict_on_batch(block).ravel()
-
-    blocks = (np.arange(i, min(i + _SCORING_BATCH, len(features))) for i in range(0, len(features), _SCORING_BATCH))
-    logits = np.concatenate([predict(model, features.rows(block)) for block in blocks])
+        predict = model.predict_on_batch
+    logits = _in_blocks(predict, features, np.arange(len(features)))
     table = features.corpus[["clip", "label", "group", "speaker", "generator", "language", "split"]].copy()
     table["clip"] = table["clip"].str.split("#").str[0]
-    table["score"] = np.asarray(logits, float)
+    table["score"] = logits
     first = {column: "first" for column in table.columns.drop(["clip", "score"])}
     return table.groupby("clip", sort=True).agg({**first, "score": "mean"}).reset_index()
 
@@ -158,15 +169,27 @@ def _moments(features, axes):
     return mean.reshape(shape), squares.reshape(shape) / count
 
 
-def _one_epoch(step, features, order, size):
-    """Send rows through ``train_on_batch`` or ``test_on_batch``; returns loss and accuracy over all of them."""
-    labels = features.labels.astype("float32")[:, None]
+def _one_epoch(model, system, training, history, seed):
+    """Send every training row through the network once; returns the log: epoch, rate, loss and accuracy over all."""
+    epoch = len(history)
+    rate = plateau_rate(system.learning_rate, [log["val_loss"] for log in history], system.patience)
+    model.optimizer.learning_rate = rate
+    rows = partial(training.altered, seed=seed, epoch=epoch) if system.augmentation else training.rows
+    order = _order(len(training), seed, epoch)
+    batches = np.split(order, range(system.batch, len(order), system.batch))
+    labels = training.labels.astype("float32")[:, None]
     totals = {"loss": 0.0, "accuracy": 0.0}
-    for i in range(0, len(order), size):
-        rows = order[i : i + size]
-        log = step(features.rows(rows), labels[rows], return_dict=True)
-        totals = {name: total + float(log[name]) * len(rows) for name, total in totals.items()}
-    return {name: total / len(order) for name, total in totals.items()}
+    for batch, inputs in zip(batches, prefetched(rows, batches), strict=True):
+        log = model.train_on_batch(inputs, labels[batch], return_dict=True)
+        totals = {name: total + float(log[name]) * len(batch) for name, total in totals.items()}
+    means = {name: total / len(order) for name, total in totals.items()}
+    return {"epoch": epoch + 1, "learning_rate": rate, **means}
+
+
+def _in_blocks(predict, features, rows):
+    """Logits of some rows, float64, shape (len(rows),)."""
+    blocks = np.split(rows, range(_SCORING_BATCH, len(rows), _SCORING_BATCH))
+    return np.concatenate([np.ravel(predict(features.rows(block))) for block in blocks]).astype(float)
 
 
 def _order(n, seed, epoch):
@@ -174,19 +197,32 @@ def _order(n, seed, epoch):
     return np.random.default_rng([seed, epoch]).permutation(n)
 
 
-def _curve_rows(validation):
-    """At most CURVE_CLIPS rows per class, drawn over all of validation, the same for every seed."""
+def _curve_rows(features):
+    """At most CURVE_CLIPS rows per class, drawn over all of a split, the same for every seed."""
     rng = np.random.default_rng(0)
-    rows = [np.flatnonzero(validation.labels == label) for label in (0, 1)]
+    rows = [np.flatnonzero(features.labels == label) for label in (0, 1)]
     return np.sort(np.concatenate([rng.permutation(of_class)[:CURVE_CLIPS] for of_class in rows]))
 
 
-def _save(model, history, folder):
-    """Model and history change together: both are written beside the last state, which the rename then replaces."""
+def _lowest(history):
+    """Index of the epoch with the lowest validation loss, the first of equals."""
+    return np.argmin(np.nan_to_num([log["val_loss"] for log in history], nan=np.inf))
+
+
+def _replace(model, path):
+    part = path.with_name("part.keras")
+    model.save(part)
+    os.replace(part, path)
+
+
+def _save(model, best, history, folder):
+    """Networks and history change together: all are written beside the last state, which the rename then replaces."""
     draft, state = folder / "state.part", folder / "state"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     model.save(draft / "model.keras")
+    if best is not None:
+        best.save(draft / "best.keras")
     random_states = [v.numpy().tolist() for v in _random_states(model)]
     (draft / "history.json").write_text(json.dumps({"history": history, "random_states": random_states}))
     old = folder / "state.old"
@@ -197,6 +233,7 @@ def _save(model, history, folder):
 
 
 def _restore(folder):
+    """(model, best, history) of the last state; best is None where none is kept, model where there is no state."""
     import keras
 
     for state in (folder / "state", folder / "state.old"):
@@ -205,8 +242,10 @@ def _restore(folder):
             saved = json.loads((state / "history.json").read_text())
             for variable, value in zip(_random_states(model), saved["random_states"], strict=True):
                 variable.assign(value)
-            return model, saved["history"]
-    return None, []
+            best = state / "best.keras"
+            best = keras.models.load_model(best, safe_mode=True) if best.is_file() else None
+            return model, best, saved["history"]
+    return None, None, []
 
 
 def _random_states(model):

@@ -1,5 +1,8 @@
 """Training: the same numbers twice, and after an interruption; scores by clip; classes that are missing."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,53 +35,139 @@ class Table:
 DNN = System("dnn", front_end=None, standardise=(0,))
 
 
-def fit(folder, marks=(3, 12), seed=0):
-    train, validation = Table(70, 1), Table(20, 2)
+class Jittered(Table):
+    """A table whose rows are altered in training, as in `Augmented`."""
+
+    def altered(self, indices, *, seed, epoch):
+        noise = [np.random.default_rng([seed, epoch, row]).normal(size=6) for row in indices]
+        return self.rows(indices) + np.array(noise, "float32")
+
+
+DNN_AT_BEST = System("dnn", None, standardise=(0,), learning_rate=0.01, augmentation="spy", patience=2, best=True)
+
+
+def fit(folder, marks=(3, 12), seed=0, system=DNN):
+    train, validation = Jittered(70, 1), Table(20, 2)
+    fitted = training.fit_network(system, train, validation, marks=marks, seed=seed, folder=folder)
     return {
-        epoch: (training.score_clips(DNN, model, validation)["score"].to_numpy(), history)
-        for epoch, model, history in training.fit_network(DNN, train, validation, marks=marks, seed=seed, folder=folder)
+        epoch: (training.score_clips(system, model, validation)["score"].to_numpy(), history)
+        for epoch, model, history in fitted
     }
 
 
-def test_two_runs_give_the_same_numbers_and_another_seed_does_not(tmp_path):
-    first, second, other = (fit(tmp_path / str(k), marks=(3,), seed=s) for k, s in enumerate((0, 0, 1)))
-    np.testing.assert_array_equal(first[3][0], second[3][0])
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """System → (folder, what `fit` gives) of runs that nothing disturbed."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("plain", "at_best")}
+    systems = {"plain": DNN, "at_best": DNN_AT_BEST}
+    return {name: (folders[name], fit(folders[name], system=systems[name])) for name in systems}
+
+
+def test_two_runs_give_the_same_numbers_and_another_seed_does_not(straight, tmp_path):
+    first = straight["plain"][1]
+    second, other = (fit(tmp_path / str(seed), marks=(3,), seed=seed) for seed in (0, 1))
+    np.testing.assert_array_equal(first[3][0], second[3][0])  # whether or not it goes on after this mark
     pd.testing.assert_frame_equal(first[3][1], second[3][1])
     assert not np.allclose(first[3][0], other[3][0])
 
 
-def test_a_killed_run_goes_on_and_ends_where_a_straight_one_does(tmp_path, monkeypatch):
-    straight = fit(tmp_path / "straight")
-    saved = training._save
+@pytest.mark.parametrize(("name", "system"), [("plain", DNN), ("at_best", DNN_AT_BEST)])
+def test_a_killed_run_goes_on_and_ends_where_a_straight_one_does(straight, tmp_path, monkeypatch, name, system):
+    folder, wanted = straight[name]
+    one_epoch = training._one_epoch
 
-    def killed(model, history, folder):
-        saved(model, history, folder)
-        if len(history) == 10:
+    def killed(model, system, training, history, seed):
+        if len(history) == 11:
             raise KeyboardInterrupt
+        return one_epoch(model, system, training, history, seed)
 
-    monkeypatch.setattr(training, "_save", killed)
+    monkeypatch.setattr(training, "_one_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "killed")
-    monkeypatch.setattr(training, "_save", saved)
-    resumed = fit(tmp_path / "killed")
+        fit(tmp_path, system=system)
+    monkeypatch.setattr(training, "_one_epoch", one_epoch)
+    resumed = fit(tmp_path, system=system)
     for epoch in (3, 12):
-        np.testing.assert_array_equal(straight[epoch][0], resumed[epoch][0])
-        pd.testing.assert_frame_equal(straight[epoch][1], resumed[epoch][1])
+        np.testing.assert_array_equal(wanted[epoch][0], resumed[epoch][0])
+        pd.testing.assert_frame_equal(wanted[epoch][1], resumed[epoch][1])
+    networks = {path.name for path in folder.glob("*.keras")}
+    assert networks == {path.name for path in tmp_path.glob("*.keras")}
+    for network in networks:
+        for one, other in zip(weights(folder / network), weights(tmp_path / network), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
-def test_the_early_mark_is_that_of_a_run_that_ends_there(tmp_path):
-    assert np.array_equal(fit(tmp_path / "a", marks=(3, 12))[3][0], fit(tmp_path / "b", marks=(3,))[3][0])
+def weights(path):
+    import keras
+
+    return keras.models.load_model(path, safe_mode=True).get_weights()
 
 
-def test_it_learns_and_the_curve_says_so(tmp_path):
-    history = fit(tmp_path, marks=(12,))[12][1]
+def test_a_mark_scores_the_best_network_so_far(straight, tmp_path):
+    folder, at_best = straight["at_best"]
+    last = fit(tmp_path, system=replace(DNN_AT_BEST, best=False))
+    labels = Table(20, 2).labels
+    for epoch in (3, 12):
+        pd.testing.assert_frame_equal(at_best[epoch][1], last[epoch][1])
+        val_loss = last[epoch][1]["val_loss"]
+        assert log_loss(labels, at_best[epoch][0]) == pytest.approx(val_loss.min(), rel=1e-6)
+        assert log_loss(labels, last[epoch][0]) == pytest.approx(val_loss.iloc[-1], rel=1e-6)
+    assert val_loss.min() < val_loss.iloc[-1] - 1e-3 and val_loss.idxmin() > 2
+    assert {path.name for path in tmp_path.glob("*.keras")} == {"epoch-3.keras", "epoch-12.keras"}
+    assert {path.name for path in folder.glob("best*")} == {"best-3.keras", "best-12.keras"}
+
+
+def log_loss(labels, logits):
+    return np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits)))
+
+
+def test_a_plateau_cuts_the_rate_of_the_optimiser_that_trains(straight, tmp_path, monkeypatch):
+    import keras
+
+    folder, runs = straight["at_best"]
+    rates = runs[12][1]["learning_rate"]
+    assert rates.iloc[0] == 0.01 and rates.iloc[-1] < 0.0011
+    model = keras.models.load_model(folder / "epoch-12.keras", safe_mode=True)
+    assert float(model.optimizer.learning_rate) == pytest.approx(rates.iloc[-1])
+
+    monkeypatch.setattr(training, "plateau_rate", lambda base, val_losses, patience: 0.0 if val_losses else base)
+    fit(tmp_path, marks=(1, 2))
+    kernels = [
+        [v.numpy() for v in keras.models.load_model(tmp_path / f"epoch-{epoch}.keras").trainable_variables]
+        for epoch in (1, 2)
+    ]
+    for one, other in zip(*kernels, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_each_epoch_trains_on_rows_of_its_own_and_measures_them_as_they_are(tmp_path):
+    asked = []
+
+    class Noted(Jittered):
+        def altered(self, indices, *, seed, epoch):
+            asked.append((seed, epoch, *indices))
+            return super().altered(indices, seed=seed, epoch=epoch)
+
+    train = Noted(70, 1)
+    *_, (_, model, history) = training.fit_network(DNN_AT_BEST, train, train, marks=(2,), seed=5, folder=tmp_path)
+    assert [(seed, epoch, len(rows)) for seed, epoch, *rows in asked] == [
+        (5, epoch, n) for epoch in (0, 1) for n in (32, 32, 6)
+    ]
+    for epoch in (0, 1):
+        assert sorted(row for _, when, *rows in asked if when == epoch for row in rows) == list(range(70))
+    layer = next(layer for layer in model.layers if layer.name.startswith("normalization"))
+    np.testing.assert_allclose(np.ravel(layer.mean), train.values.mean(axis=0), rtol=1e-5)
+    assert history["train_loss"].tolist() == history["val_loss"].tolist()
+
+
+def test_it_learns_and_the_curve_says_so(straight):
+    history = straight["plain"][1][12][1]
     assert list(history["epoch"]) == list(range(1, 13))
     assert history["loss"].iloc[-1] < 0.8 * history["loss"].iloc[0]
     assert history["val_accuracy"].iloc[-1] > 0.8
 
 
-def test_accuracy_and_loss_are_those_of_all_clips_not_of_the_last_batch(tmp_path):
-    history = fit(tmp_path, marks=(3,))[3][1]
+def test_accuracy_and_loss_are_those_of_all_clips_not_of_the_last_batch(straight):
+    history = straight["plain"][1][3][1]
     right = history["accuracy"] * 70
     np.testing.assert_allclose(right, right.round(), atol=1e-3)
     assert (right.round() % 6).any()  # the last batch holds 6
@@ -86,11 +175,38 @@ def test_accuracy_and_loss_are_those_of_all_clips_not_of_the_last_batch(tmp_path
     class Model:
         """Loss: the number of clips in the batch."""
 
-        def __call__(self, x, y, return_dict):
+        optimizer = SimpleNamespace()
+
+        def train_on_batch(self, x, y, return_dict):
             return {"loss": float(len(x)), "accuracy": 1.0}
 
-    mean = training._one_epoch(Model(), Table(70, 1), np.arange(70), 32)
-    assert mean == {"loss": pytest.approx((32 * 32 + 32 * 32 + 6 * 6) / 70), "accuracy": pytest.approx(1.0)}
+    log = training._one_epoch(Model(), DNN, Table(70, 1), [], 0)
+    assert log == {
+        "epoch": 1,
+        "learning_rate": 1e-3,
+        "loss": pytest.approx((32 * 32 + 32 * 32 + 6 * 6) / 70),
+        "accuracy": pytest.approx(1.0),
+    }
+
+
+def test_the_loss_holds_the_penalty_on_the_weights_and_the_log_loss_does_not(tmp_path, monkeypatch):
+    import keras
+
+    def penalised(name, shape):
+        inputs = keras.Input(shape)
+        return keras.Model(inputs, keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.5))(inputs))
+
+    monkeypatch.setattr("fakeorreal.networks.build_network", penalised)
+    validation = Table(20, 2)
+    fitted = training.fit_network(DNN, Table(70, 1), validation, marks=(1,), seed=0, folder=tmp_path)
+    _, model, history = next(fitted)
+    inputs, labels = validation.values, validation.labels.astype("float32")[:, None]
+    keras_says = model.test_on_batch(inputs, labels, return_dict=True)
+    assert history["val_loss"][0] == pytest.approx(float(keras_says["loss"]), rel=1e-6)
+    assert history["val_accuracy"][0] == pytest.approx(float(keras_says["accuracy"]), rel=1e-6)
+    logits = model.predict_on_batch(inputs).ravel()
+    assert history["val_log_loss"][0] == pytest.approx(log_loss(validation.labels, logits), rel=1e-6)
+    assert history["val_loss"][0] > history["val_log_loss"][0] + 0.01
 
 
 def test_features_are_standardised_inside_the_network(tmp_path):

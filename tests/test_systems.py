@@ -1,0 +1,41 @@
+"""Systems by name: who is in which study, and the recipes of AI-SPY."""
+
+import pytest
+
+from fakeorreal.networks import build_network
+from fakeorreal.spy_augmentation import AUGMENTATIONS
+from fakeorreal.systems import FOR_SYSTEMS, GENERATOR_SYSTEMS, PROFILES, SPY_SYSTEMS, SYSTEMS, get_system
+
+
+def test_every_system_belongs_to_one_study():
+    assert sorted((*FOR_SYSTEMS, *GENERATOR_SYSTEMS, *SPY_SYSTEMS)) == sorted(SYSTEMS)
+    assert all(system.name == name for name, system in SYSTEMS.items())
+
+
+def test_only_the_systems_of_ai_spy_are_augmented_and_scored_at_their_best():
+    for name, system in SYSTEMS.items():
+        spy = name in SPY_SYSTEMS
+        assert (system.augmentation in AUGMENTATIONS, system.patience > 0, system.best) == (spy, spy, spy)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("spy_cnn", 637_182), ("spy_vit", 937_346), ("spy_vit_masked", 937_346), ("spy_vit_published", 25_779_714)],
+)
+def test_the_networks_of_ai_spy_on_their_front_end(name, parameters):
+    system = get_system(name)
+    assert system.front_end.shape == (1025, 94, 1)
+    model = build_network(system.network or name, system.front_end.shape, **system.options)
+    assert sum(v.shape.num_elements() for v in model.trainable_variables) == parameters
+    assert model.output_shape == (None, 1)
+
+
+def test_the_published_rates_are_kept_where_the_published_network_is():
+    assert get_system("spy_vit_published").learning_rate == 1e-5
+    assert {get_system(name).batch for name in SPY_SYSTEMS} == {16}
+
+
+def test_how_much_of_ai_spy_a_profile_runs():
+    seeds = {name: [len(profile.budget(system).seeds) for system in SPY_SYSTEMS] for name, profile in PROFILES.items()}
+    assert seeds == {"smoke": [1, 1, 1, 1], "demo": [1, 1, 1, 0], "full": [5, 5, 5, 5]}
+    assert not any(profile.budget(system).datasets for profile in PROFILES.values() for system in SPY_SYSTEMS)
