@@ -13,6 +13,9 @@ import soundfile as sf
 from fakeorreal.audio import DECODING_ERRORS, check_finite, check_is_file, undecodable
 from fakeorreal.errors import FakeOrRealError
 
+AUDIO_SUFFIXES = (".aac", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm")
+"""Of the files that a folder is searched for."""
+
 RATES = (4000, 768_000)  # Hz; beyond is a broken header, for which the resampler would ask for any memory
 MAX_CHANNELS = 64
 LOUDEST = 256  # times full scale; decoders overshoot by a little, integers that were not scaled by 32,768
