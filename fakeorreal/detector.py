@@ -248,9 +248,11 @@ def _network(folder, member, front_end):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # files are judged in parallel, one thread each
     network = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    taken = tuple(network.get_inputs()[0].shape[1:])
-    if taken != tuple(front_end.shape):
-        raise FakeOrRealError(f"{path}: takes {taken}, but the front end gives {front_end.shape}. Freeze it again.")
+    taken = [tuple(put_in.shape[1:]) for put_in in network.get_inputs()]
+    if taken != [tuple(front_end.shape)]:
+        raise FakeOrRealError(
+            f"{path}: takes {', '.join(map(str, taken))}, but the front end gives {front_end.shape}. Freeze it again."
+        )
     return network
 
 
