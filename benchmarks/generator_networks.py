@@ -20,12 +20,11 @@ def steps(system):
     import keras
 
     from fakeorreal.networks import build_network
-    from fakeorreal.precision import policy
 
     functions = {}
     for precision in PRECISIONS:
-        with policy(precision):
-            model = build_network(system.network, system.front_end.shape, **system.options)
+        keras.config.set_dtype_policy(precision)
+        model = build_network(system.network, system.front_end.shape, **system.options)
         model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
         functions["training", precision] = lambda batch, model=model: model.train_on_batch(*batch)
         functions["scoring", precision] = lambda batch, model=model: model.predict_on_batch(batch[0])

@@ -16,7 +16,6 @@ FRONT_ENDS = {
     "LogSTFT": "log_stft",
     "WaveletPackets": "wavelet_packets",
     "LFCC": "lfcc",
-    "FineSpectrum": "fine_spectrum",
     "Waveform": "waveform",
     "PowerSpectrogram": "power_spectrogram",
 }

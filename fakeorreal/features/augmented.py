@@ -1,21 +1,11 @@
 """Training rows that are altered anew in every epoch: kept as waveforms, turned into features when asked for."""
 
-import dataclasses
-
 import numpy as np
 
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features.cache import extract
-from fakeorreal.features.waveform import Waveform, prepare
+from fakeorreal.features.waveform import Waveform
 from fakeorreal.spy_augmentation import AUGMENTATIONS, VERSION
-
-
-@dataclasses.dataclass(frozen=True)
-class FittedWaveform(Waveform):
-    """The waveform as a front end of that length takes it: cut, or repeated where it is shorter."""
-
-    def __call__(self, y):
-        return prepare(y, sr=self.sr, seconds=self.seconds)
 
 
 class Augmented:
@@ -44,7 +34,7 @@ class Augmented:
                 "augmentation needs a front end that gives (bands, frames, channels) of clips of one length. "
                 f"Received: {front_end}. Leave `augmentation` empty."
             )
-        self._waveforms = extract(corpus, FittedWaveform(front_end.sr, front_end.seconds), folder)
+        self._waveforms = extract(corpus, Waveform(front_end.sr, front_end.seconds), folder)
         self._front_end, self._alter = front_end, AUGMENTATIONS[augmentation]
         self.corpus, self.failed = self._waveforms.corpus, self._waveforms.failed
         self.shape, self.labels = tuple(front_end.shape), self._waveforms.labels

@@ -36,7 +36,7 @@ def prepare(y, *, sr, seconds):
 
 @dataclasses.dataclass(frozen=True)
 class Waveform:
-    """The first seconds of a clip, followed by zeros where it is shorter.
+    """The first seconds of a clip, repeated where it is shorter.
 
     Args:
         sr: rate in Hz.
@@ -46,22 +46,18 @@ class Waveform:
         ``(round(seconds * sr),)`` float32.
 
     Raises:
-        FakeOrRealError: the waveform is empty, not mono, not finite, or zero throughout.
+        FakeOrRealError: the waveform is empty, not mono, or not finite.
     """
 
     sr: int = SAMPLE_RATE
-    seconds: float = 2.5
+    seconds: float = 3.0
 
     @property
     def shape(self):
         return (round(self.seconds * self.sr),)
 
     def __call__(self, y):
-        (n,) = self.shape
-        y = prepare(y, sr=self.sr, seconds=None)[:n]
-        if not y.any():
-            raise FakeOrRealError(f"the first {self.seconds} s are digital silence. Cut it off or leave the clip out.")
-        return np.pad(y, (0, n - len(y)))
+        return prepare(y, sr=self.sr, seconds=self.seconds)
 
     def config(self):
         return {"class": type(self).__name__, "version": VERSION, **dataclasses.asdict(self)}
