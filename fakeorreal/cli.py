@@ -30,10 +30,19 @@ def _parser():
         description="Real or fake? Exit code: 0, 2 if a file failed (the others are scored), 130 if interrupted.",
     )
     predict.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help="folders are searched to the bottom")
-    predict.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument(
+        "--format",
+        choices=("text", "json", "spy"),
+        default="text",
+        help="json: one document with every window; spy: the fields of AI-SPY, by vote of the clips; default: text",
+    )
+    form.add_argument("--json", dest="format", action="store_const", const="json", help="short for --format json")
     predict.add_argument("--csv", metavar="OUT.csv", help="write file by file; what is in it already is not done again")
     predict.add_argument("--report", metavar="OUT.html", help="write a page to look at and listen to")
-    predict.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    which = predict.add_mutually_exclusive_group()
+    which.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    which.add_argument("--system", metavar="NAME", help="a detector that the study has trained here, such as spy_cnn")
     predict.set_defaults(run=_predict)
 
     build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")
@@ -49,6 +58,18 @@ def _parser():
     audit.add_argument("folder", nargs="?", help="default: $FAKEORREAL_DATA, else data/prompts")
     audit.add_argument("--dataset", default="for-norm", help="default: %(default)s")
     audit.set_defaults(run=_audit)
+
+    prepare = commands.add_parser(
+        "prepare",
+        help="make a corpus of 3-s clips from a folder of recordings",
+        description="Convert to 16 kHz mono, cut into 3-s clips, split by recording. The same command goes on from "
+        "where it was stopped. Exit code: 0, 2 if a recording failed (the others are done), 130 if interrupted.",
+    )
+    prepare.add_argument("src", metavar="SRC", help="folder with sub-folders ai and human (or fake and real)")
+    prepare.add_argument("dst", metavar="DST", nargs="?", help="folder to write: new, or begun with the same settings")
+    prepare.add_argument("--mp3", action="store_true", help="send both classes through MP3 at 48 kbit/s")
+    prepare.add_argument("--tree", action="store_true", help="only make SRC with its sub-folders, for you to fill")
+    prepare.set_defaults(run=_prepare)
 
     train = commands.add_parser("train-detector", help="train, calibrate and freeze a detector on a folder of clips")
     train.add_argument("folder", help="with manifest.csv, or training|validation|testing/real|fake")
@@ -78,12 +99,13 @@ def _parser():
 def _predict(options):
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share out files; more for one matrix slow them down
     try:
+        from fakeorreal.frozen_systems import find_detector
         from fakeorreal.predict import run
 
         return run(
             options.paths,
-            folder=options.detector,
-            as_json=options.json,
+            folder=options.detector if options.system is None else find_detector(options.system),
+            form=options.format,
             csv=options.csv,
             report=options.report,
         )
@@ -113,6 +135,37 @@ def _audit(options):
 
     table = audit.shortcut_table({options.dataset: load_corpus(options.dataset, options.folder)})
     print(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+def _prepare(options):
+    from fakeorreal.corpora.prepare import FAILURES, prepare
+    from fakeorreal.corpora.recordings import make_tree
+
+    if options.tree == bool(options.dst):
+        raise FakeOrRealError("name SRC and DST; or SRC alone with --tree. See `fakeorreal prepare --help`.")
+    if options.tree:
+        real, fake = make_tree(options.src)
+        print(f"{real} is there for the recordings of people, {fake} for those made by machines; sub-folders are fine.")
+        print(f"Fill them, then run: fakeorreal prepare {options.src} DST")
+        return 0
+    try:
+        recordings, left_out = prepare(options.src, options.dst, mp3=options.mp3)
+    except KeyboardInterrupt:
+        print("fakeorreal: interrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    recordings["hours"] = recordings["seconds"] / 3600
+    by_class = recordings.groupby(["split", "label"], as_index=False)
+    table = by_class.agg(recordings=("recording", "size"), clips=("clips", "sum"), hours=("hours", "sum"))
+    print(table.to_string(index=False, float_format="{:.2f}".format))
+    if silent := recordings["silent"].sum():
+        print(f"Left out: {silent} silent clips.")
+    if len(left_out):
+        kinds = ", ".join(f"{n} {kind}" for kind, n in left_out["kind"].value_counts(sort=False).items())
+        print(f"Left out: {len(left_out)} recordings ({kinds}). See {Path(options.dst, 'left_out.csv')}.")
+    failed = left_out[left_out["kind"].isin(FAILURES)]
+    for recording in failed.itertuples():
+        print(f"fakeorreal: {recording.file}: {recording.reason}", file=sys.stderr)
+    return 2 if len(failed) else 0
 
 
 def _train_detector(options):

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakeorreal import prediction_csv, wording
+from fakeorreal import clip_vote, prediction_csv, wording
 from fakeorreal.detector import Prediction, load_detector
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.streams import AUDIO_SUFFIXES
 
-AUDIO_SUFFIXES = (".aac", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm")
 REPORT_FILES = 20  # sections of a report; every one brings about a megabyte
 
 
@@ -77,15 +77,16 @@ def predict_files(detector, files, *, workers=None):
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def run(paths, *, folder=None, as_json=False, csv=None, report=None):
+def run(paths, *, folder=None, form="text", csv=None, report=None):
     """Score files and folders and say what was found: results on stdout, errors on stderr.
 
     Args:
         paths: files and folders.
         folder: of the frozen detector; None for the one in the package.
-        as_json: print one JSON document instead of text.
+        form: ``text``; ``json``, one document with every window; or ``spy``, the fields of AI-SPY as by
+            `clip_vote.result`: an object for a single file that is named, a list for a folder or several.
         csv: CSV to write, file by file. Where an earlier run left rows in it, files whose content and weights are the
-            same are not scored again; failures are. JSON needs every window, so that with it all files are scored.
+            same are not scored again; failures are. In JSON every window is needed, so that all files are scored.
         report: HTML page to write, with the `REPORT_FILES` most suspicious files.
 
     Returns:
@@ -100,7 +101,8 @@ def run(paths, *, folder=None, as_json=False, csv=None, report=None):
         _check_writable(Path(output))
     rows = prediction_csv.read(csv) if csv else {}
     detector = load_detector(folder)
-    standing = {} if as_json else _standing(files, rows, detector)
+    as_text = form == "text"
+    standing = _standing(files, rows, detector) if as_text else {}
     todo = [file for file in files if file not in standing]
     redone = {prediction_csv.cell(file) for file in todo}
     kept = [row for name, row in rows.items() if name not in redone]
@@ -109,18 +111,19 @@ def run(paths, *, folder=None, as_json=False, csv=None, report=None):
     scored = predict_files(detector, todo)
     saved = _saved(scored, csv, kept) if csv else scored
     counts, seconds, records = Counter(row["verdict"] for row in standing.values()), 0.0, []
-    for record in _shown(saved, files, standing, as_json=as_json):
+    for record in _shown(saved, files, standing, as_text=as_text):
         counts[record.prediction.verdict if record.prediction else "error"] += 1
         seconds += record.prediction.seconds if record.prediction else 0
-        if as_json or report:  # else a folder of any size is passed through
+        if report or not as_text:  # else a folder of any size is passed through
             records.append(record)
     elapsed = time.perf_counter() - start
 
-    if as_json:
-        print(json.dumps(_document(detector, records), indent=2, allow_nan=False))
+    if not as_text:
+        for document in _documents(form, paths, detector, records):
+            print(json.dumps(document, indent=2, allow_nan=False))
     elif set(counts) - {"error"}:
         print("", wording.explanation(detector), sep="\n")
-    if not as_json and len(files) > 1:
+    if as_text and len(files) > 1:
         print("", wording.summary(counts, seconds, elapsed, standing=len(standing)), sep="\n")
     if report:
         from fakeorreal import page
@@ -192,26 +195,35 @@ def _saved(records, csv, kept):
             yield record
 
 
-def _shown(records, files, standing, *, as_json):
+def _shown(records, files, standing, *, as_text):
     """The records, each one printed before it is passed on; several under a progress bar."""
     describe, say = wording.account, print
     if len(files) > 1:
         from tqdm import tqdm  # a single file need not wait for it
 
-        if not as_json:
+        if as_text:
             print(wording.TABLE_HEADER)
         describe, say = wording.table_line, tqdm.write
         records = tqdm(records, total=len(files), initial=len(standing), unit="file", disable=None)
     for record in records:
         if record.error:
             say(f"fakeorreal: {wording.printable(record.error)}", file=sys.stderr)
-        elif not as_json:
+        elif as_text:
             say(describe(record.prediction))
         yield record
 
 
+def _documents(form, paths, detector, records):
+    """What is printed in JSON: one document; none where the fields of AI-SPY are asked of a file that failed."""
+    if form == "json":
+        return [_document(detector, records)]
+    results = [clip_vote.result(r.prediction) for r in records if r.prediction]
+    single = len(paths) == 1 and not Path(paths[0]).is_dir()
+    return results if single else [results]
+
+
 def _document(detector, records):
-    """What ``--json`` prints: the same shape for one file and for many."""
+    """What ``--format json`` prints: the same shape for one file and for many."""
     return {
         "detector": {
             "name": detector.name,

@@ -1,9 +1,9 @@
 """Where a study runs and what it leaves behind: folders, profile, tables and figures."""
 
 import os
-from pathlib import Path
 
 from fakeorreal import plotting, tables
+from fakeorreal.project import project_home
 from fakeorreal.systems import get_profile
 
 
@@ -27,8 +27,7 @@ class Workspace:
 
     def __init__(self, profile=None):
         self.profile = get_profile(profile or os.environ.get("FAKEORREAL_PROFILE") or "demo")
-        here = Path.cwd()
-        self.home = next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
+        self.home = project_home()
         self.features_folder, self.runs = self.home / "data" / "features", self.home / "data" / "runs"
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if self.profile.threads:  # read by TensorFlow when it starts

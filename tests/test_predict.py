@@ -17,6 +17,7 @@ from detector_double import DetectorDouble
 
 from fakeorreal import FakeOrRealError, page, predict
 from fakeorreal.cli import main
+from fakeorreal.streams import AUDIO_SUFFIXES
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_a_file_named_twice_is_scored_once(folder):
     assert predict.find_audio(["sound/deep", "./sound/deep/d_4.opus"]) == predict.find_audio(["sound/deep"])
 
 
-@pytest.mark.parametrize("suffix", predict.AUDIO_SUFFIXES)
+@pytest.mark.parametrize("suffix", AUDIO_SUFFIXES)
 def test_suffixes(tmp_path, suffix):
     path = tmp_path / f"x{suffix.upper()}"
     path.touch()
@@ -184,9 +185,9 @@ def strict(text):
 
 
 def test_json_of_one_and_of_many_has_the_same_shape(folder, double, capsys):
-    assert predict.run(["sound/deep/d_4.opus"], as_json=True) == 0
+    assert predict.run(["sound/deep/d_4.opus"], form="json") == 0
     one = strict(capsys.readouterr().out)
-    assert predict.run(["sound"], as_json=True) == 2
+    assert predict.run(["sound"], form="json") == 2
     out, err = capsys.readouterr()
     many = strict(out)
     assert err.count("\n") == 1
@@ -211,6 +212,53 @@ def test_json_of_one_and_of_many_has_the_same_shape(folder, double, capsys):
         {"file": "sound/broken.wav", "error": "sound/broken.wav: cannot be decoded. Convert it to WAV."}
     ]
     assert len(many["predictions"]) == 4
+
+
+def spy(capsys, *paths):
+    code = predict.run(paths, form="spy")
+    out, err = capsys.readouterr()
+    return code, out and strict(out), err
+
+
+def test_the_fields_of_ai_spy_for_a_file(folder, double, capsys):
+    code, found, err = spy(capsys, "sound/deep/d_4.opus")
+    assert (code, err) == (0, "")
+    assert found == {
+        "name": "sound/deep/d_4.opus",
+        "Percent_AI": 66.7,
+        "Percent_Human": 0.0,
+        "Prediction": "ai",
+        "Clips": [
+            {"Start": 0, "End": 2, "Probability_AI": 98.2, "Prediction": "ai"},
+            {"Start": 2, "End": 4, "Probability_AI": 88.08, "Prediction": "ai"},
+            {"Start": 4, "End": 6, "Probability_AI": 50, "Prediction": "unsure"},
+        ],
+    }
+
+
+def test_the_fields_of_ai_spy_for_a_folder(folder, double, capsys):
+    (folder / "sound" / "e_1.wav").touch()
+    code, found, err = spy(capsys, "sound")
+    assert code == 2 and err == "fakeorreal: sound/broken.wav: cannot be decoded. Convert it to WAV.\n"
+    assert {one["name"]: (one["Percent_AI"], one["Percent_Human"], one["Prediction"]) for one in found} == {
+        "sound/a_-3.wav": (0, 100, "human"),
+        "sound/b_0.MP3": (0, 66.7, "human"),
+        "sound/deep/d_4.opus": (66.7, 0, "ai"),
+        "sound/deep/er/c_2.5.flac": (66.7, 33.3, "ai"),
+        "sound/e_1.wav": (33.3, 66.7, "contains some ai"),
+    }
+
+
+def test_the_fields_of_ai_spy_are_an_object_for_one_named_file_alone(folder, double, capsys):
+    for paths in (["sound/deep/er"], ["sound/a_-3.wav", "sound/b_0.MP3"]):
+        assert isinstance(spy(capsys, *paths)[1], list)
+
+
+def test_what_fails_is_never_called_ai(folder, double, capsys):
+    code, found, err = spy(capsys, "sound/broken.wav")
+    assert (code, found) == (2, "") and err.startswith("fakeorreal: sound/broken.wav: ")
+    code, found, err = spy(capsys, "sound/broken.wav", "gone.wav")
+    assert (code, found) == (2, []) and err.count("\n") == 2
 
 
 # The CSV, again and again
@@ -269,12 +317,14 @@ def test_rows_of_other_files_stay(folder, double, capsys):
     assert list(rows()) == ["sound/deep/d_4.opus", "sound/deep/er/c_2.5.flac", "sound/a_-3.wav"]
 
 
-def test_json_needs_every_window_and_scores_all(folder, double, capsys):
+@pytest.mark.parametrize("form", ["json", "spy"])
+def test_json_needs_every_window_and_scores_all(folder, double, capsys, form):
     predict.run(["sound"], csv="out.csv")
     first = Path("out.csv").read_bytes()
     capsys.readouterr()
-    predict.run(["sound"], csv="out.csv", as_json=True)
-    assert len(json.loads(capsys.readouterr().out)["predictions"]) == 4
+    predict.run(["sound"], csv="out.csv", form=form)
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["predictions"] if form == "json" else document) == 4
     assert Path("out.csv").read_bytes() == first
 
 
