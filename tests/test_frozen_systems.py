@@ -80,7 +80,7 @@ def test_what_is_frozen_with_it(folder):
     settings = json.loads((folder / "detector.json").read_text())
     assert (settings["name"], settings["version"]) == ("spy_cnn", "prompts-seed0")
     assert settings["window"] == settings["hop"] == 1.0
-    assert [part["front_end"] for part in settings["parts"]] == [FRONT_END.config()]
+    assert settings["front_end"] == FRONT_END.config() and len(settings["members"]) == 1
     assert settings["calibration"]["from"] == "Platt scaling on 20 validation clips"
     assert (settings["threshold"], settings["threshold_from"]) == (0, "even odds")
     assert settings["unsure"] == [pytest.approx(math.log(2 / 3)), pytest.approx(math.log(3 / 2))]  # 40 and 60 %
@@ -98,7 +98,11 @@ def test_an_older_detector_gives_way(run, folder, tmp_path, monkeypatch, readabl
     if not readable:
         (place / "detector.json").write_text('{"version": "prompts-seed1"}')
     made = []
-    monkeypatch.setattr(freeze, "freeze", lambda parts, to, **settings: made.append((to.exists(), settings["version"])))
+
+    def frozen(models, front_end, to, **settings):
+        made.append((to.exists(), settings["version"]))
+
+    monkeypatch.setattr(freeze, "freeze", frozen)
     freeze_system(SYSTEM, SimpleNamespace(layers=[]), run[1], place, version="prompts-seed1")
     assert made == [(False, "prompts-seed1")]
 
