@@ -8,12 +8,16 @@ from pathlib import Path
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "numba" / _WORKER)
 
+import librosa  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile as sf  # noqa: E402
 from scipy.signal import lfilter  # noqa: E402
 
 FORMANTS = ((700, 110), (1220, 120), (2600, 170))  # centre and width in Hz, as in the vowel of "father"
+for dtype in ("float32", "float64"):  # compiled now: the processes that a test starts share the cache of its worker
+    librosa.yin(np.ones(8192, dtype), fmin=100, fmax=400, sr=16000)
+
 PUBLISHED_INNER = {"for-norm": "for-norm", "for-2sec": "for-2seconds", "for-rerec": "for-rerecorded"}
 LAYOUTS = {
     "plain": "{version}/{split}/{label}",
