@@ -22,7 +22,7 @@ from fakeorreal.systems import get_system
 from fakeorreal.workspace import Workspace
 
 RATE_OF_WAVEFAKE = 22050
-UTTERANCES = (110, 25, 55)
+UTTERANCES = (95, 25, 45)
 """Of the embedded corpus: training, validation, testing."""
 
 

@@ -153,9 +153,8 @@ PROFILES = {
                 "dnn_published": Budget(seeds=(0,), training=350),
                 **{name: Budget(seeds=(0,), training=350) for name in _SEEDLESS},
                 **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (8,), ())),  # minutes a run
-                "dcnn_haar": Budget((), (8,), (0,), 200, 60),
-                "lcnn_lfcc": Budget((), (8,), (0,), 100, 60),
-                "transformer_stft": Budget((), (8,), (0,), 100, 60),
+                "dcnn_haar": Budget((), (8,), (0,), 180, 60),
+                "lcnn_lfcc": Budget((), (8,), (0,), 80, 60),
                 **dict.fromkeys(SPY_SYSTEMS, Budget((), (10,), (0,), 200, 60)),
                 "spy_vit_published": Budget((), (10,), ()),
             },

@@ -14,9 +14,9 @@ from fakeorreal.epoch_log import measures, plateau_rate
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.prefetch import prefetched
 
-RECIPE_VERSION = 4  # raise when a change here changes scores
+RECIPE_VERSION = 5  # raise when a change here changes scores
 CHECKPOINT_EVERY = 10  # epochs
-CURVE_CLIPS = 100  # rows of a split behind the learning curve, per class
+CURVE_CLIPS = 50  # rows of a split behind a learning curve that decides nothing, per class
 _SCORING_BATCH = 256
 
 
@@ -51,7 +51,8 @@ def fit_network(system, training, validation, *, marks, seed, folder):
     Yields:
         (epoch, model, history): history is a DataFrame, one row per epoch: epoch, learning_rate; loss and accuracy over
         the epoch, while the network changed, with dropout and augmentation; and ``epoch_log.measures`` after it, of
-        at most CURVE_CLIPS clips of each class as they are, as ``train_<measure>`` and ``val_<measure>``.
+        clips as they are, as ``train_<measure>`` and ``val_<measure>``: of at most CURVE_CLIPS of each class, but of
+        all validation clips where their loss decides on rate or network.
 
     Raises:
         FakeOrRealError: a class is missing from the training clips.
@@ -66,7 +67,9 @@ def fit_network(system, training, validation, *, marks, seed, folder):
     if model is None:
         model, history = _new_model(system, training), []
         best = keras.models.clone_model(model) if system.best else None
-    curves = {"train": (training, _curve_rows(training)), "val": (validation, _curve_rows(validation))}
+    decides = system.best or system.patience
+    rows_of_validation = np.arange(len(validation)) if decides else _curve_rows(validation)
+    curves = {"train": (training, _curve_rows(training)), "val": (validation, rows_of_validation)}
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
     for stop in stops:
         for epoch in range(len(history), stop):
