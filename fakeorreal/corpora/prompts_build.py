@@ -91,7 +91,7 @@ def build(root, *, n_jobs=-1, progress=True):
     write_text(manifest, table.getvalue())
     shutil.rmtree(root / "parts")
     if left_out and progress:
-        tqdm.write(f"{len(left_out)} of {len(sentences)} sentences were left out; see {root / 'left_out.txt'}")
+        tqdm.write(f"{len(left_out)} of {len(sentences)} sentences were left out; see {root.name}/left_out.txt")
     return manifest
 
 

@@ -73,7 +73,7 @@ def build(root, *, utterances, n_jobs=-1, progress=True):
     rows = pd.DataFrame([_row(s) for s in chosen if not faults[s.stem]])
     prompts_build.write_text(listed, rows.to_csv(index=False, lineterminator="\n"))
     if left_out and progress:
-        tqdm.write(f"{len(left_out)} of {len(chosen)} utterances were left out; see {root / 'left_out.txt'}")
+        tqdm.write(f"{len(left_out)} of {len(chosen)} utterances were left out; see {root.name}/left_out.txt")
     return listed
 
 
