@@ -40,7 +40,9 @@ def _parser():
     form.add_argument("--json", dest="format", action="store_const", const="json", help="short for --format json")
     predict.add_argument("--csv", metavar="OUT.csv", help="write file by file; what is in it already is not done again")
     predict.add_argument("--report", metavar="OUT.html", help="write a page to look at and listen to")
-    predict.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    which = predict.add_mutually_exclusive_group()
+    which.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    which.add_argument("--system", metavar="NAME", help="a detector that the study has trained here, such as spy_cnn")
     predict.set_defaults(run=_predict)
 
     build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")
@@ -97,11 +99,12 @@ def _parser():
 def _predict(options):
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share out files; more for one matrix slow them down
     try:
+        from fakeorreal.frozen_systems import find_detector
         from fakeorreal.predict import run
 
         return run(
             options.paths,
-            folder=options.detector,
+            folder=options.detector if options.system is None else find_detector(options.system),
             form=options.format,
             csv=options.csv,
             report=options.report,

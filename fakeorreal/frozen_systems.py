@@ -11,7 +11,7 @@ from fakeorreal.detector import load_detector
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.project import project_home
 
-NOTEBOOKS = {"spy_cnn": "08", "spy_vit": "08", "spy_vit_masked": "08"}
+NOTEBOOKS = {"spy_cnn": "08", "spy_vit": "08"}
 """Systems with a detector, and the notebook that trains and freezes each."""
 
 

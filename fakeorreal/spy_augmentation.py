@@ -1,8 +1,10 @@
-"""Clips as AI-SPY alters them in training: a fifth of the waveforms, and a fifth of the spectrograms, at random.
+"""Clips as AI-SPY alters them in training: a share of the waveforms, and of the spectrograms, at random.
 
 Sources: AI-SPY, ``train_CNN.py`` (pitch, noise, shift, masks) and ``train_vision_transformer.py`` (stretch, equaliser);
 what is published there but does harm is mended or left out, see each function.
 """
+
+from functools import partial
 
 import librosa
 import numpy as np
@@ -11,30 +13,30 @@ from fakeorreal import channels
 from fakeorreal.audio import fit_length
 from fakeorreal.augmentation import equalise
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the numbers coming out of this file change, so that runs are made again."""
 
-CLIPS = 0.2  # share of the waveforms, and of the spectrograms, that are altered
 STEPS = 0.5  # chance of each step that alters a waveform
 SEAM = 0.01  # seconds of cross-fade where a shifted clip wraps around
 MASKS = ((0, 0.15), (0, 0.15), (1, 0.3), (1, 0.3))  # axis, and the widest part of it that is masked
 
 
-def altered_features(y, front_end, rng):
+def altered_features(y, front_end, rng, *, share):
     """Features of a clip, altered or not.
 
     Args:
         y: float32, shape (n,): as long as the front end takes it.
         front_end: waveform → (bands, frames, channels).
         rng: numpy Generator; the same state gives the same features.
+        share: of the waveforms, and of the spectrograms, that are altered.
 
     Returns:
         float32, shape ``front_end.shape``.
     """
-    if rng.random() < CLIPS:
+    if rng.random() < share:
         y = alter(y, sr=front_end.sr, rng=rng)
     features = front_end(y)
-    return mask(features, rng) if rng.random() < CLIPS else features
+    return mask(features, rng) if rng.random() < share else features
 
 
 def alter(y, *, sr, rng):
@@ -100,4 +102,8 @@ def mask(levels, rng):
     return masked
 
 
-AUGMENTATIONS = {"spy": altered_features}
+AUGMENTATIONS = {
+    "spy_cnn": partial(altered_features, share=0.2),
+    "spy_vit": partial(altered_features, share=0.05),
+}
+"""Name → (waveform, front end, generator) → features; the shares are the published ones."""

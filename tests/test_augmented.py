@@ -35,7 +35,7 @@ def cache(tmp_path_factory):
 
 @pytest.mark.parametrize("front_end", [LOG_MEL, POWER], ids=lambda f: type(f).__name__)
 def test_rows_as_they_are_are_those_of_the_front_end(corpus, cache, front_end):
-    plain, augmented = extract(corpus, front_end, cache), Augmented(corpus, front_end, "spy", cache)
+    plain, augmented = extract(corpus, front_end, cache), Augmented(corpus, front_end, "spy_cnn", cache)
     assert len(augmented) == len(plain) and augmented.shape == plain.shape
     np.testing.assert_array_equal(augmented.labels, plain.labels)
     pd.testing.assert_frame_equal(augmented.corpus, plain.corpus)
@@ -47,7 +47,7 @@ def test_rows_as_they_are_are_those_of_the_front_end(corpus, cache, front_end):
 
 @pytest.fixture
 def augmented(corpus, cache):
-    return Augmented(corpus, POWER, "spy", cache)
+    return Augmented(corpus, POWER, "spy_cnn", cache)
 
 
 def test_a_row_is_the_same_in_every_batch(augmented):
@@ -80,18 +80,18 @@ def test_rows_are_drawn_apart_from_each_other(augmented, monkeypatch):
 
 
 def test_the_digest_changes_with_the_rows_and_with_the_augmentation(corpus, cache, augmented, monkeypatch):
-    assert Augmented(corpus, POWER, "spy", cache).digest == augmented.digest
-    assert Augmented(corpus[:-1], POWER, "spy", cache).digest != augmented.digest
+    assert Augmented(corpus, POWER, "spy_cnn", cache).digest == augmented.digest
+    assert Augmented(corpus[:-1], POWER, "spy_cnn", cache).digest != augmented.digest
     monkeypatch.setattr("fakeorreal.features.augmented.VERSION", -1)
-    assert Augmented(corpus, POWER, "spy", cache).digest != augmented.digest
+    assert Augmented(corpus, POWER, "spy_cnn", cache).digest != augmented.digest
 
 
 @pytest.mark.parametrize(
     ("front_end", "name", "message"),
     [
-        (POWER, "louder", "`augmentation` must be one of spy. Received: 'louder'"),
-        (Handcrafted(), "spy", r"needs a front end that gives \(bands, frames, channels\)"),
-        (MelPicture(), "spy", "of clips of one length"),
+        (POWER, "louder", "`augmentation` must be one of spy_cnn, spy_vit. Received: 'louder'"),
+        (Handcrafted(), "spy_cnn", r"needs a front end that gives \(bands, frames, channels\)"),
+        (MelPicture(), "spy_cnn", "of clips of one length"),
     ],
 )
 def test_what_cannot_be_augmented(corpus, cache, front_end, name, message):

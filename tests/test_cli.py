@@ -210,15 +210,19 @@ def test_predict_a_folder_every_way(capsys, recordings, tiny_detector):
     assert "2 of them stood in the CSV already" in capsys.readouterr().out
 
 
-def test_predict_with_the_vote_of_clips(capsys, recordings, tiny_detector):
-    arguments = ["predict", "recordings", "--detector", str(tiny_detector), "--format", "spy"]
+def test_predict_with_a_system_of_the_study(capsys, recordings, tiny_detector):
+    arguments = ["predict", "recordings", "--system", "spy_cnn", "--format", "spy"]
+    assert main(arguments) == 2
+    folder = Path.cwd() / "data" / "detectors" / "spy_cnn"
+    assert f"{folder}: no detector is there yet. Run `fakeorreal study --only 08`" in one_line_on_stderr(capsys)
+    shutil.copytree(tiny_detector, folder)
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert err.startswith("fakeorreal: recordings/broken.wav: ") and err.count("\n") == 1
     found = json.loads(out)
     assert [one["name"] for one in found] == ["recordings/a.wav", "recordings/more/b.mp3"]
     assert [len(one["Clips"]) for one in found] == [2, 2]  # of 2.5 s
-    assert main(["predict", "recordings/a.wav", *arguments[2:]]) == 0
+    assert main(["predict", "recordings/a.wav", "--system", "spy_cnn", "--format", "spy"]) == 0
     assert json.loads(capsys.readouterr().out) == found[0]
 
 
@@ -228,6 +232,12 @@ def test_json_is_short_for_the_format(capsys, recordings, tiny_detector):
         assert main(["predict", "recordings/a.wav", "--detector", str(tiny_detector), *option]) == 0
         documents.append(json.loads(capsys.readouterr().out))
     assert documents[0] == documents[1] and len(documents[0]["predictions"]) == 1
+
+
+@pytest.mark.parametrize("name", ["", "nonsense"])
+def test_predict_with_an_unknown_system(capsys, recordings, name):
+    assert main(["predict", "recordings/a.wav", "--system", name]) == 2
+    assert "`system` must be one of spy_cnn, spy_vit" in one_line_on_stderr(capsys)
 
 
 def write_wav(y):
@@ -276,6 +286,7 @@ def test_predict_without_a_detector(capsys, recordings, tiny_detector, tmp_path)
         ["predict"],
         ["predict", "x.wav", "--format", "xml"],
         ["predict", "x.wav", "--format", "spy", "--json"],
+        ["predict", "x.wav", "--system", "spy_cnn", "--detector", "folder"],
         ["validate", "a", "b"],
         ["audit", "--loud"],
     ],

@@ -22,7 +22,7 @@ SYSTEM = System(
     window=0.5,
     standardise=(2,),
     batch=8,
-    augmentation="spy",
+    augmentation="spy_cnn",
     patience=1,
     best=True,
 )
@@ -66,10 +66,10 @@ def folder(features, heard, tmp_path_factory):
 
     def note(y, front_end, rng):
         heard.append(y)
-        return AUGMENTATIONS["spy"](y, front_end, rng)
+        return AUGMENTATIONS["spy_cnn"](y, front_end, rng)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fakeorreal.features.augmented.AUGMENTATIONS", {"spy": note})
+        patch.setattr("fakeorreal.features.augmented.AUGMENTATIONS", {"spy_cnn": note})
         return run(features, tmp_path_factory.mktemp("runs"))
 
 

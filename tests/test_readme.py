@@ -58,6 +58,13 @@ def test_numbers_are_those_of_the_generators():
         assert f"| `{row.system}` | {' | '.join(cells)} |" in README
 
 
+def test_numbers_are_those_of_cnn_and_transformers():
+    for row in committed("spy_systems").dropna(subset="eer").itertuples():
+        cells = [f"{row.parameters:,}", f"{row.n_training:,}", f"{row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}]"]
+        cells += [f"{row.auc:.2f}", f"{row.mcc:.2f}"]
+        assert f"| `{row.system}` | {' | '.join(cells)} |" in README
+
+
 def test_trivial_measures_do_not_tell_real_from_fake():
     shortcuts = committed("shortcuts").set_index("measure")
     assert (shortcuts.loc["all together"] <= SHORTCUT_LIMIT).all()

@@ -43,7 +43,7 @@ class Jittered(Table):
         return self.rows(indices) + np.array(noise, "float32")
 
 
-DNN_AT_BEST = System("dnn", None, standardise=(0,), learning_rate=0.01, augmentation="spy", patience=2, best=True)
+DNN_AT_BEST = System("dnn", None, standardise=(0,), learning_rate=0.01, augmentation="spy_cnn", patience=2, best=True)
 
 
 def fit(folder, marks=(3, 12), seed=0, system=DNN):
