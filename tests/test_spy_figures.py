@@ -68,7 +68,7 @@ def test_learning_by_hours_marks_every_amount_and_chance():
             np.testing.assert_allclose(line.get_xdata(), rows["hours"], rtol=0.03)
         assert [line.get_ydata()[0] for line in ax.lines if line.get_label() == "chance"] == [chance]
         assert ax.get_xscale() == "log"
-        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.02", "0.04", "0.08"]
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.02", "0.05"]
     ends = [segment[:, 1].tolist() for segment in left.containers[0][2][0].get_segments()]
     np.testing.assert_allclose(ends, 3 * [[30, 50]])
 
