@@ -5,13 +5,11 @@ Every figure is of a process of its own from its start to its end, on sound that
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -137,14 +135,6 @@ def measure(folder, detector, *, runs, files, minutes):
     yield row(f"{what}, peak memory", peak, "MB", at_most=500)
 
 
-def machine():
-    """Cores, processor, system and versions, in words."""
-    facts = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
-    model = next((value.strip() for key, _, value in facts if key.strip() == "model name"), platform.machine())
-    packages = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "keras", "librosa"))
-    return f"{os.cpu_count()} cores, {model}, {platform.system()}; Python {platform.python_version()}, {packages}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default="results/detector_speed.csv", help="default: %(default)s")
@@ -160,12 +150,13 @@ def main():
         return
     import pandas as pd
 
+    from fakeorreal.machine import machine
     from fakeorreal.tables import save_table
 
     frozen = fakeorreal.load_detector(detector)
     caption = f"Speed and memory of detector {frozen.name} {frozen.version} ({frozen.hash}). Every figure is of a "
     caption += "process of its own, its start, decoding and resampling included; the folders and the long file are run "
-    caption += f"once. Machine: {machine()}."
+    caption += f"once. Machine: {machine('onnxruntime', 'keras', 'librosa')}."
     save_table(pd.DataFrame(rows), options.out.stem, options.out.parent, caption)
 
 

@@ -62,8 +62,8 @@ def main():
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import pandas as pd
-    from detector_speed import machine
 
+    from fakeorreal.machine import machine
     from fakeorreal.tables import save_table
 
     names, rounds = (SYSTEMS[-1:], 1) if options.quick else (SYSTEMS, ROUNDS)
@@ -71,7 +71,8 @@ def main():
     if options.quick:
         return
     caption = f"Networks of the generator study, without their front ends, on frames of 1 s in batches of {BATCH}: "
-    caption += f"medians of {ROUNDS} rounds in which both precisions take turns. Machine: {machine()}."
+    caption += f"medians of {ROUNDS} rounds in which both precisions take turns. "
+    caption += f"Machine: {machine('keras', 'tensorflow-cpu')}."
     save_table(table, options.out.stem, options.out.parent, caption)
 
 

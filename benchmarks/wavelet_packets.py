@@ -7,7 +7,6 @@ import argparse
 import os
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 SR = 16000
@@ -92,8 +91,9 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import numpy as np
     import pandas as pd
-    from detector_speed import machine, speech
+    from detector_speed import speech
 
+    from fakeorreal.machine import machine
     from fakeorreal.tables import save_table
 
     size = QUICK if options.quick else FULL
@@ -104,8 +104,7 @@ def main():
         return
     caption = f"Log wavelet packets of level {LEVEL} of {len(clips)} clips of 1 s at {SR:,} Hz, on one core, clip by "
     caption += f"clip where not stated: medians of {size['rounds']} rounds in which all take turns. "
-    packages = ", ".join(f"{name} {version(name)}" for name in ("PyWavelets", "numpy", "tensorflow-cpu"))
-    caption += f"Machine: {machine()}, {packages}."
+    caption += f"Machine: {machine('PyWavelets', 'numpy', 'tensorflow-cpu')}."
     save_table(table, options.out.stem, options.out.parent, caption)
 
 

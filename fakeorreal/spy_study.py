@@ -33,7 +33,7 @@ PARTS = (1 / 9, 1 / 3)
 """Of the training rows, for the learning curves."""
 
 POOL = 2  # chunks of each class that are split in three ways: times the training rows of the budget
-CHUNK = 3.0  # seconds
+CHUNK = 1.0  # seconds: of 3, as AI-SPY's, the clips of FoR would hold one
 ROUNDS = 3  # of which the median time is taken
 
 
@@ -147,7 +147,7 @@ class SpyStudy(Workspace):
         return found[found["split"].isin(SPLITS)].reset_index(drop=True)
 
     def split_lesson(self, name):
-        """The same chunks of the same recordings, of 3 s as AI-SPY's, split in three ways, see ``chunk_splits``.
+        """The same chunks of the same recordings, of ``CHUNK`` seconds, split in three ways, see ``chunk_splits``.
 
         Args:
             name: key of ``SYSTEMS``.

@@ -28,7 +28,7 @@ def test_multiply_adds_of_the_published_networks():
     convolutions = sum(places * (kernel - bias) for (places, kernel), bias in zip(sizes, filters, strict=True))
     cnn = build_network("spy_cnn", (1025, 94, 1))
     assert multiply_adds(cnn) == convolutions + 2816 * 100 + 100 * 2
-    vit = build_network("vision_transformer", (1025, 94, 1), width=512, depth=8, heads=8, whole=False)
+    vit = build_network("vision_transformer", (1025, 94, 1), patch=32, width=512, depth=8, heads=8, whole=False)
     block = 65 * 12 * 512**2 + 2 * 65**2 * 512
     assert multiply_adds(vit) == 64 * 1024 * 512 + 8 * block + 2 * 512
 
