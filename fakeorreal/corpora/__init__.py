@@ -14,6 +14,13 @@ from fakeorreal.corpora.corpus import (
 from fakeorreal.corpora.folder import load_folder
 from fakeorreal.corpora.for_dataset import VERSIONS, data_root
 from fakeorreal.corpora.for_dataset import load as load_corpus
+from fakeorreal.corpora.in_the_wild import load_in_the_wild
+from fakeorreal.corpora.speaker_splits import (
+    check_no_shared_speaker,
+    leave_one_speaker_out,
+    published_split,
+    speaker_folds,
+)
 from fakeorreal.corpora.validation import validate
 from fakeorreal.corpora.wavefake import load_wavefake
 
@@ -25,12 +32,17 @@ __all__ = [
     "SPLITS",
     "VERSIONS",
     "check_no_leak",
+    "check_no_shared_speaker",
     "cut_windows",
     "data_root",
+    "leave_one_speaker_out",
     "load_corpus",
     "load_folder",
+    "load_in_the_wild",
     "load_wavefake",
     "make_corpus",
+    "published_split",
+    "speaker_folds",
     "subsample",
     "validate",
 ]
