@@ -17,7 +17,7 @@ from fakeorreal.prefetch import prefetched
 RECIPE_VERSION = 5  # raise when a change here changes scores
 CHECKPOINT_EVERY = 10  # epochs
 CURVE_CLIPS = 50  # rows of a split behind a learning curve that decides nothing, per class
-_SCORING_BATCH = 256
+_SCORING_BATCH = 64  # a batch of 256 through the DCNN takes 8 GB
 
 
 def make_deterministic(seed):
