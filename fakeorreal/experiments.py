@@ -39,7 +39,7 @@ def split_features(system, corpus, split, *, cap, folder):
     return features
 
 
-def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
+def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name, stop_after=0):
     """Folder of a finished run; what is not there yet is computed. ``scores.csv`` is written last.
 
     Args:
@@ -51,6 +51,7 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
         threads: threads of TensorFlow's operators, as in ``Profile``.
         runs: folder of all runs.
         name: what they were trained on, such as ``for-2sec``: the beginning of the folder's name.
+        stop_after: as in ``training.fit_network``.
 
     Returns:
         Path that holds ``scores.csv``, ``misclassified.csv``, and for networks ``history.csv`` and what
@@ -58,10 +59,12 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name):
     """
     what = [repr(system), system.front_end.config(), marks, threads, training.RECIPE_VERSION]
     what += [features.digest for features in (fitted_on, *scored)]
+    if stop_after:  # without it the key is that of earlier runs
+        what.append(stop_after)
     key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
     folder = Path(runs) / system.name / f"{name}-seed{seed}-{key}"
     if not (folder / "scores.csv").is_file():
-        scores = pd.concat(_scores(system, fitted_on, scored, marks, seed, folder))
+        scores = pd.concat(_scores(system, fitted_on, scored, marks, seed, folder, stop_after))
         scores["n_training"] = len(fitted_on)
         folder.mkdir(parents=True, exist_ok=True)
         _write_csv(misclassified(scores), folder / "misclassified.csv")
@@ -94,12 +97,14 @@ def misclassified(scores):
     return last.loc[wrong, ["clip", "label", "score", "split", "generator", "speaker"]].reset_index(drop=True)
 
 
-def _scores(system, fitted_on, scored, marks, seed, folder):
+def _scores(system, fitted_on, scored, marks, seed, folder, stop_after):
     """Score at every mark, and keep the learning curve."""
     if system.kind == "classical":
         fitted = [(None, training.fit_classical(system, fitted_on, seed=seed))]
     else:
-        fitted = training.fit_network(system, fitted_on, scored[0], marks=marks, seed=seed, folder=folder)
+        fitted = training.fit_network(
+            system, fitted_on, scored[0], marks=marks, seed=seed, folder=folder, stop_after=stop_after
+        )
     for epoch, model, *history in fitted:
         for features in scored:
             yield training.score_clips(system, model, features).assign(epochs=epoch)

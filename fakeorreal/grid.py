@@ -4,6 +4,7 @@ A run is kept on disk as everywhere else, so a grid that was stopped goes on whe
 """
 
 import itertools
+import math
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from fakeorreal.files import write_atomically
 from fakeorreal.systems import System, get_system
 
 SCORES = ["eer", "auc"]
+LOGGED = ["epochs_run", "val_loss"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Grid:
         epochs: increasing; one training is scored after each.
         seeds: one run each.
         cap: rows per class, in training and in validation; None for all.
+        stop_after: epochs without a new low of the validation loss that end a training; 0 for none ever.
     """
 
     system: System
@@ -39,6 +42,7 @@ class Grid:
     epochs: tuple
     seeds: tuple = (0,)
     cap: int | None = None
+    stop_after: int = 0
 
     def variants(self):
         """List of (system, settings) for every combination, the last setting changing fastest.
@@ -55,12 +59,12 @@ class Grid:
 
 
 def make_grid(description):
-    """A ``Grid`` from a dict: ``system``, ``epochs`` and ``settings``; if wanted ``seeds`` and ``cap``.
+    """A ``Grid`` from a dict: ``system``, ``epochs`` and ``settings``; if wanted ``seeds``, ``cap``, ``stop_after``.
 
     Raises:
         FakeOrRealError: a key missing, unknown or of the wrong kind.
     """
-    required, optional = {"system", "epochs", "settings"}, {"seeds", "cap"}
+    required, optional = {"system", "epochs", "settings"}, {"seeds", "cap", "stop_after"}
     given = set(description)
     if not required <= given <= required | optional:
         raise FakeOrRealError(
@@ -70,12 +74,16 @@ def make_grid(description):
     epochs, seeds = (_whole_numbers(name, description.get(name, [0])) for name in ("epochs", "seeds"))
     if not isinstance(description["settings"], dict):
         raise FakeOrRealError(f"`settings` must name lists of values. Received: {description['settings']!r}.")
+    stop_after = description.get("stop_after", 0)
+    if type(stop_after) is not int or stop_after < 0:
+        raise FakeOrRealError(f"`stop_after` must be a whole number of epochs. Received: {stop_after!r}.")
     return Grid(
         get_system(description["system"]),
         description["settings"],
         tuple(sorted(set(epochs))),
         seeds,
         description.get("cap"),
+        stop_after,
     )
 
 
@@ -112,7 +120,9 @@ def run_grid(grid, corpus, out, *, features, runs, name, threads=0):
         threads: as in ``Profile``.
 
     Returns:
-        DataFrame, one row per run and epoch: settings, epochs, seed, validation ``eer`` (per cent) and ``auc``.
+        DataFrame, one row per run and mark: settings, epochs, seed; ``epochs_run`` (fewer where it was stopped) and
+        ``val_loss`` of the network that is scored, as ``training.fit_network`` logs it; validation ``eer`` (per cent)
+        and ``auc``.
 
     Raises:
         FakeOrRealError: as ``Grid.variants``, a corpus without one of the splits, or a network that cannot be built.
@@ -125,22 +135,39 @@ def run_grid(grid, corpus, out, *, features, runs, name, threads=0):
             for split in ("training", "validation")
         )
         folder = experiments.run_folder(
-            system, fitted_on, [validation], marks=grid.epochs, seed=seed, threads=threads, runs=runs, name=name
+            system,
+            fitted_on,
+            [validation],
+            marks=grid.epochs,
+            seed=seed,
+            threads=threads,
+            runs=runs,
+            name=name,
+            stop_after=grid.stop_after,
         )
         for epochs, scores in experiments.read_scores(folder).groupby("epochs", dropna=False):
             found = {metric: getattr(metrics, metric)(scores["label"], scores["score"]) for metric in SCORES}
-            rows.append({**settings, "epochs": epochs, "seed": seed, "eer": 100 * found["eer"], "auc": found["auc"]})
+            run = {**settings, "epochs": epochs, "seed": seed, **_logged(system, folder, epochs)}
+            rows.append({**run, "eer": 100 * found["eer"], "auc": found["auc"]})
         write_atomically(Path(out), pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode())
     return pd.DataFrame(rows)
 
 
 def ranking(table):
     """Mean and standard deviation over seeds of every variant, best EER first; equal EERs are ordered by AUC."""
-    settings = [column for column in table if column not in (*SCORES, "seed")]
+    settings = [column for column in table if column not in (*SCORES, *LOGGED, "seed")]
     found = table.groupby(settings, sort=False, dropna=False).agg(
         eer=("eer", "mean"), eer_sd=("eer", "std"), auc=("auc", "mean"), seeds=("seed", "nunique")
     )
     return found.reset_index().sort_values(["eer", "auc"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _logged(system, folder, epochs):
+    """LOGGED at a mark; NaN where there are no epochs."""
+    if system.kind == "classical":
+        return dict.fromkeys(LOGGED, math.nan)
+    losses = pd.read_csv(folder / "history.csv")["val_loss"].iloc[: int(epochs)]
+    return {"epochs_run": len(losses), "val_loss": losses.min() if system.best else losses.iloc[-1]}
 
 
 def _load(corpus):

@@ -4,7 +4,16 @@ from dataclasses import dataclass, field
 
 from fakeorreal.corpora.for_dataset import DATASETS
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import LFCC, Handcrafted, LogMel, LogSTFT, MelPicture, PowerSpectrogram, WaveletPackets
+from fakeorreal.features import (
+    LFCC,
+    Handcrafted,
+    LogMel,
+    LogSTFT,
+    MelPicture,
+    PowerSpectrogram,
+    WaveletPackets,
+    WildMel,
+)
 
 
 @dataclass(frozen=True)
@@ -83,11 +92,17 @@ _SPY = (
         **_SPY_VIT,
     ),
 )
-SYSTEMS = {system.name: system for system in (*_FOR, *_GENERATORS, *_SPY)}
-FOR_SYSTEMS, GENERATOR_SYSTEMS, SPY_SYSTEMS = (
-    tuple(system.name for system in systems) for systems in (_FOR, _GENERATORS, _SPY)
+_WILD = (
+    System("wild_cnn", WildMel(), window=1.0, standardise=(2,), best=True),
+    # published after a grid: one channel, 10 epochs at this rate, the last of which is scored
+    System("wild_cnn_published", WildMel(published=True), window=1.0, learning_rate=1e-4, network="wild_cnn"),
 )
-"""Side by side on the versions of FoR; on generators never heard (gan-police); CNN against transformer (AI-SPY)."""
+SYSTEMS = {system.name: system for system in (*_FOR, *_GENERATORS, *_SPY, *_WILD)}
+FOR_SYSTEMS, GENERATOR_SYSTEMS, SPY_SYSTEMS, WILD_SYSTEMS = (
+    tuple(system.name for system in systems) for systems in (_FOR, _GENERATORS, _SPY, _WILD)
+)
+"""Side by side on the versions of FoR; on generators never heard (gan-police); CNN against transformer (AI-SPY); on
+speakers never heard (In-the-Wild)."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +155,7 @@ PROFILES = {
             Budget(marks=(1, 2), seeds=(0,), training=12, scoring=12),
             {
                 "custom_cnn_published": Budget(("for-2sec",), (1,), (0,), 4, 4),
-                **dict.fromkeys((*GENERATOR_SYSTEMS, *SPY_SYSTEMS), Budget((), (1,), (0,), 4, 4)),
+                **dict.fromkeys((*GENERATOR_SYSTEMS, *SPY_SYSTEMS, *WILD_SYSTEMS), Budget((), (1,), (0,), 4, 4)),
                 "spy_vit_published": Budget((), (1,), ()),
             },
             threads=2,
@@ -161,6 +176,7 @@ PROFILES = {
                 "spy_vit": Budget((), (4,), (0,), 504, 40),
                 "spy_vit_masked": Budget((), (6,), (0,), 504, 40),
                 "spy_vit_published": Budget((), (4,), ()),
+                **dict.fromkeys(WILD_SYSTEMS, Budget((), (10,), (0,), 480, 60)),
             },
             threads=2,
         ),
@@ -171,6 +187,7 @@ PROFILES = {
                 **{name: Budget(seeds=(0,)) for name in _SEEDLESS},
                 **dict.fromkeys(GENERATOR_SYSTEMS, Budget((), (10,), (0, 1, 2, 3, 4))),
                 **dict.fromkeys(SPY_SYSTEMS, Budget((), (50,), (0, 1, 2, 3, 4))),
+                **dict.fromkeys(WILD_SYSTEMS, Budget((), (10,), (0, 1, 2, 3, 4))),
             },
         ),
     )

@@ -33,7 +33,7 @@ def make_deterministic(seed):
     tf.get_logger().setLevel("ERROR")  # its advice on retracing would end up in the notebooks
 
 
-def fit_network(system, training, validation, *, marks, seed, folder):
+def fit_network(system, training, validation, *, marks, seed, folder, stop_after=0):
     """Train a Keras system and yield it at each mark.
 
     A checkpoint is kept every ``CHECKPOINT_EVERY`` epochs; a run that was killed goes on from there and ends with
@@ -47,12 +47,14 @@ def fit_network(system, training, validation, *, marks, seed, folder):
         seed: seeds weights, dropout, augmentation and the order of clips.
         folder: where the checkpoint (``state``) and the networks at each mark go: ``epoch-<n>.keras``, and for a system
             that is scored at its best ``best-<n>.keras``, the network of the lowest ``val_loss`` so far.
+        stop_after: epochs without a new low of ``val_loss`` that end the training; 0 for none ever. What it ends with
+            stands at every mark that is left.
 
     Yields:
-        (epoch, model, history): history is a DataFrame, one row per epoch: epoch, learning_rate; loss and accuracy over
+        (mark, model, history): history is a DataFrame, one row per epoch: epoch, learning_rate; loss and accuracy over
         the epoch, while the network changed, with dropout and augmentation; and ``epoch_log.measures`` after it, of
         clips as they are, as ``train_<measure>`` and ``val_<measure>``: of at most CURVE_CLIPS of each class, but of
-        all validation clips where their loss decides on rate or network.
+        all validation clips where their loss decides on rate, network or end.
 
     Raises:
         FakeOrRealError: a class is missing from the training clips.
@@ -67,12 +69,14 @@ def fit_network(system, training, validation, *, marks, seed, folder):
     if model is None:
         model, history = _new_model(system, training), []
         best = keras.models.clone_model(model) if system.best else None
-    decides = system.best or system.patience
+    decides = system.best or system.patience or stop_after
     rows_of_validation = np.arange(len(validation)) if decides else _curve_rows(validation)
     curves = {"train": (training, _curve_rows(training)), "val": (validation, rows_of_validation)}
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
     for stop in stops:
         for epoch in range(len(history), stop):
+            if stop_after and history and len(history) > _lowest(history) + stop_after:
+                break
             log = _one_epoch(model, system, training, history, seed)
             penalty = float(sum(model.losses))
             for name, (features, rows) in curves.items():
@@ -84,7 +88,7 @@ def fit_network(system, training, validation, *, marks, seed, folder):
             if epoch + 1 == stop:
                 _save(model, best, history, folder)
         if stop in marks:
-            if stop == len(history):
+            if stop >= len(history):
                 _replace(model, folder / f"epoch-{stop}.keras")
                 if system.best:
                     _replace(best, folder / f"best-{stop}.keras")

@@ -1,5 +1,7 @@
 """One run on disk: what is altered and what is not, its log, and the clips on the wrong side."""
 
+import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -50,9 +52,10 @@ def features(corpus, tmp_path_factory):
     return lambda system, split: split_features(system, corpus, split, cap=None, folder=folder)
 
 
-def run(features, runs, system=SYSTEM):
+def run(features, runs, system=SYSTEM, **options):
     training, *scored = (features(system, split) for split in ("training", "validation", "testing"))
-    return run_folder(system, training, scored, marks=(1, EPOCHS), seed=0, threads=2, runs=runs, name="clips")
+    what = {"marks": (1, EPOCHS), "seed": 0, "threads": 2, "runs": runs, "name": "clips"}
+    return run_folder(system, training, scored, **what, **options)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +112,21 @@ def test_an_undefined_measure_is_an_empty_cell(tmp_path):
 
 def test_a_run_is_found_again_and_another_augmentation_or_schedule_is_another_run(folder, features, monkeypatch):
     monkeypatch.setattr(experiments, "_scores", lambda *a: pytest.fail("computed again"))
-    assert run(features, folder.parents[1]) == folder
+    assert run(features, folder.parents[1]) == run(features, folder.parents[1], stop_after=0) == folder
+    for epochs in (1, 2):
+        with pytest.raises(pytest.fail.Exception, match="computed again"):
+            run(features, folder.parents[1], stop_after=epochs)
     for change in ({"augmentation": ""}, {"patience": 0}, {"best": False}):
         with pytest.raises(pytest.fail.Exception, match="computed again"):
             run(features, folder.parents[1], replace(SYSTEM, **change))
+
+
+def test_the_key_of_a_run_is_that_of_what_it_depends_on(folder, features):
+    """Runs that were kept are found by later versions of the package."""
+    training, *scored = (features(SYSTEM, split) for split in ("training", "validation", "testing"))
+    digests = [each.digest for each in (training, *scored)]
+    what = [repr(SYSTEM), SYSTEM.front_end.config(), (1, EPOCHS), 2, experiments.training.RECIPE_VERSION, *digests]
+    assert folder.name == f"clips-seed0-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]}"
 
 
 def test_the_scores_are_of_the_best_network(folder, features):

@@ -1,10 +1,12 @@
 """Grid search: every combination once, settings that reach the recipe, and going on after a stop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from fakeorreal import audio, experiments, grid
+from fakeorreal import audio, experiments, grid, training
 from fakeorreal.corpora import make_corpus
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import Handcrafted
@@ -77,6 +79,67 @@ def test_a_stopped_grid_goes_on_with_what_is_missing(corpus, folders, tmp_path, 
     assert len(done) == 8
 
 
+# on features as they are, so that the loss jumps about
+STOPPED = Grid(
+    replace(DNN, standardise=(), best=True), {"batch": [4], "learning_rate": [1e-2, 1e-1]}, epochs=(2, 30), stop_after=3
+)
+
+
+@pytest.fixture(scope="module")
+def stopped(corpus, tmp_path_factory):
+    """(table, folder of runs) of a grid whose trainings end early."""
+    folder = tmp_path_factory.mktemp("stopped")
+    folders = {"features": folder / "features", "runs": folder / "runs", "name": "clips"}
+    return run_grid(STOPPED, corpus, folder / "out.csv", **folders), folders["runs"]
+
+
+def test_the_log_tells_how_long_each_run_was_and_its_lowest_loss(stopped):
+    table, runs = stopped
+    assert list(table) == ["batch", "learning_rate", "epochs", "seed", "epochs_run", "val_loss", "eer", "auc"]
+    early, late = (table[table["epochs"] == epochs] for epochs in STOPPED.epochs)
+    assert (early["epochs_run"] == 2).all()
+    assert (late["epochs_run"] < 30).all()
+    logs = [pd.read_csv(path) for path in runs.rglob("history.csv")]
+    assert len(logs) == 2
+    assert all(len(log) == 1 + log["val_loss"].idxmin() + STOPPED.stop_after for log in logs)
+    assert sorted(late["val_loss"]) == sorted(log["val_loss"].min() for log in logs)
+    assert sorted(early["val_loss"]) == sorted(log["val_loss"][:2].min() for log in logs)
+
+
+def test_the_loss_is_of_the_network_that_is_scored_and_classical_systems_have_none(corpus, folders, tmp_path):
+    for system, wanted in ((DNN, [2]), (System("logistic_regression", Handcrafted(), "classical"), [np.nan])):
+        table = run_grid(Grid(system, {"batch": [4]}, (2,)), corpus, tmp_path / "out.csv", **folders)
+        np.testing.assert_array_equal(table["epochs_run"], wanted)
+        logs = [pd.read_csv(path)["val_loss"].iloc[-1] for path in folders["runs"].glob(f"{system.name}/*/history.csv")]
+        np.testing.assert_array_equal(table["val_loss"], logs or [np.nan])
+
+
+@pytest.mark.parametrize("rate", STOPPED.settings["learning_rate"])
+def test_a_grid_killed_within_a_run_ends_with_the_same_rows(stopped, corpus, folders, tmp_path, monkeypatch, rate):
+    one_epoch, trained = training._one_epoch, []
+
+    def killed(model, system, training, history, seed):
+        if (system.learning_rate, len(history)) == (rate, 3):
+            raise KeyboardInterrupt
+        trained.append(rate)
+        return one_epoch(model, system, training, history, seed)
+
+    monkeypatch.setattr(training, "_one_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(STOPPED, corpus, tmp_path / "out.csv", **folders)
+    monkeypatch.setattr(training, "_one_epoch", lambda *a: trained.append(rate) or one_epoch(*a))
+    resumed = run_grid(STOPPED, corpus, tmp_path / "out.csv", **folders)
+    pd.testing.assert_frame_equal(resumed, stopped[0])
+    assert len(trained) == 1 + resumed.loc[resumed["epochs"] == 30, "epochs_run"].sum()  # the third epoch twice
+
+
+def test_ranking_leaves_the_log_of_a_training_aside(stopped):
+    table = pd.concat([stopped[0], stopped[0].assign(seed=1, epochs_run=30, val_loss=0.0)])
+    found = ranking(table)
+    assert len(found) == 4 and (found["seeds"] == 2).all()
+    assert list(found) == ["batch", "learning_rate", "epochs", "eer", "eer_sd", "auc", "seeds"]
+
+
 def test_ranking_takes_means_over_seeds_and_breaks_ties_by_auc():
     table = pd.DataFrame(
         {
@@ -119,6 +182,9 @@ def test_settings_that_no_recipe_has(settings, message):
         ({"epochs": []}, "`epochs` must be"),
         ({"seeds": ["a"]}, "`seeds` must be"),
         ({"settings": ["batch"]}, "`settings` must name"),
+        ({"stop_after": -1}, "`stop_after` must be a whole number of epochs. Received: -1"),
+        ({"stop_after": [3]}, "`stop_after` must be a whole number"),
+        ({"stop_after": True}, "`stop_after` must be a whole number"),
         ({"speed": 1}, "Received: epochs, settings, speed, system"),
     ],
 )
@@ -131,6 +197,7 @@ RECIPE = """
 system = "dnn"
 epochs = [2, 1]
 seeds = [0, 1]
+stop_after = 3
 
 [settings]
 learning_rate = [1e-3, 1e-2]
@@ -146,7 +213,8 @@ def test_a_file_says_it_all(for_tree, tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.format(folder=for_tree()))
     found, corpus = read_grid(path)
-    assert (found.system.name, found.epochs, found.seeds) == ("dnn", (1, 2), (0, 1))
+    assert (found.system.name, found.epochs, found.seeds, found.stop_after) == ("dnn", (1, 2), (0, 1), 3)
+    assert make_grid({"system": "dnn", "epochs": [1], "settings": {}}).stop_after == 0
     assert found.settings == {"learning_rate": [1e-3, 1e-2], "front_end.n_mfcc": [13]}
     assert len(corpus) == 12
 

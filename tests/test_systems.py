@@ -1,21 +1,22 @@
-"""Systems by name: who is in which study, and the recipes of AI-SPY."""
+"""Systems by name: who is in which study, and the recipes of AI-SPY and of the In-the-Wild CNN."""
 
 import pytest
 
 from fakeorreal.networks import build_network
 from fakeorreal.spy_augmentation import AUGMENTATIONS
-from fakeorreal.systems import FOR_SYSTEMS, GENERATOR_SYSTEMS, PROFILES, SPY_SYSTEMS, SYSTEMS, get_system
+from fakeorreal.systems import FOR_SYSTEMS, GENERATOR_SYSTEMS, PROFILES, SPY_SYSTEMS, SYSTEMS, WILD_SYSTEMS, get_system
 
 
 def test_every_system_belongs_to_one_study():
-    assert sorted((*FOR_SYSTEMS, *GENERATOR_SYSTEMS, *SPY_SYSTEMS)) == sorted(SYSTEMS)
+    assert sorted((*FOR_SYSTEMS, *GENERATOR_SYSTEMS, *SPY_SYSTEMS, *WILD_SYSTEMS)) == sorted(SYSTEMS)
     assert all(system.name == name for name, system in SYSTEMS.items())
 
 
-def test_only_the_systems_of_ai_spy_are_augmented_and_scored_at_their_best():
+def test_only_the_systems_of_ai_spy_are_augmented_and_they_and_the_wild_cnn_scored_at_their_best():
     for name, system in SYSTEMS.items():
         spy = name in SPY_SYSTEMS
-        assert (system.augmentation in AUGMENTATIONS, system.patience > 0, system.best) == (spy, spy, spy)
+        assert (system.augmentation in AUGMENTATIONS, system.patience > 0) == (spy, spy)
+        assert system.best == (spy or name == "wild_cnn")
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,24 @@ def test_how_much_of_ai_spy_a_profile_runs():
     seeds = {name: [len(profile.budget(system).seeds) for system in SPY_SYSTEMS] for name, profile in PROFILES.items()}
     assert seeds == {"smoke": [1, 1, 1, 0], "demo": [1, 1, 1, 0], "full": [5, 5, 5, 5]}
     assert not any(profile.budget(system).datasets for profile in PROFILES.values() for system in SPY_SYSTEMS)
+
+
+def test_the_wild_cnn_hears_seconds_and_the_published_one_is_as_it_was_trained():
+    for name in WILD_SYSTEMS:
+        system = get_system(name)
+        assert system.window == system.front_end.seconds == 1.0
+        model = build_network(system.network or name, system.front_end.shape, **system.options)
+        assert sum(v.shape.num_elements() for v in model.trainable_variables) == 4928
+    assert (system.front_end.published, system.learning_rate, system.batch, system.standardise) == (True, 1e-4, 32, ())
+    assert not get_system("wild_cnn").front_end.published
+
+
+def test_how_much_of_the_wild_cnn_a_profile_runs():
+    found = {name: {profile.budget(system) for system in WILD_SYSTEMS} for name, profile in PROFILES.items()}
+    assert all(len(budgets) == 1 for budgets in found.values())
+    smoke, demo, full = (next(iter(budgets)) for budgets in found.values())
+    assert (smoke.marks, smoke.seeds, smoke.training, smoke.scoring) == ((1,), (0,), 4, 4)
+    assert (len(demo.seeds), 2 * demo.training % get_system("wild_cnn").batch) == (1, 0)  # whole batches
+    assert (full.training, full.scoring, len(full.seeds)) == (None, None, 5)
+    assert demo.marks == full.marks == (10,)
+    assert not any(budget.datasets for budget in (smoke, demo, full))

@@ -46,9 +46,11 @@ class Jittered(Table):
 DNN_AT_BEST = System("dnn", None, standardise=(0,), learning_rate=0.01, augmentation="spy_cnn", patience=2, best=True)
 
 
-def fit(folder, marks=(3, 12), seed=0, system=DNN):
+def fit(folder, marks=(3, 12), seed=0, system=DNN, stop_after=0):
     train, validation = Jittered(70, 1), Table(20, 2)
-    fitted = training.fit_network(system, train, validation, marks=marks, seed=seed, folder=folder)
+    fitted = training.fit_network(
+        system, train, validation, marks=marks, seed=seed, folder=folder, stop_after=stop_after
+    )
     return {
         epoch: (training.score_clips(system, model, validation)["score"].to_numpy(), history)
         for epoch, model, history in fitted
@@ -118,6 +120,56 @@ def test_a_mark_scores_the_best_network_so_far(straight, tmp_path):
 
 def log_loss(labels, logits):
     return np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits)))
+
+
+@pytest.mark.parametrize(
+    ("stop_after", "losses", "epochs"),
+    [
+        (0, [1, 2, 3, 4, 5, 6, 7, 8], 8),
+        (3, [1, 2, 3, 4, 5, 6, 7, 8], 4),  # the published rule: after epoch 3, three losses above the lowest
+        (3, [3, 4, 2, 3, 3, 1, 2, 2, 2, 0], 9),
+        (3, [3, 3, 3, 3, 0], 4),  # the first low counts
+        (3, [8, 7, 6, 5, 4, 3, 2, 1], 8),
+        (1, [5, 4, 4, 0], 3),
+        (2, [np.nan, 4, 5, 6, 0], 4),
+        (2, [np.nan, np.nan, np.nan, 0], 3),
+    ],
+)
+def test_a_training_ends_after_epochs_without_a_new_low(tmp_path, monkeypatch, stop_after, losses, epochs):
+    measured = (loss for loss in losses for _ in ("train", "val"))
+    monkeypatch.setattr(training, "measures", lambda labels, logits, penalty: {"loss": float(next(measured))})
+    marks = (2, len(losses))
+    found = fit(tmp_path, marks=marks, stop_after=stop_after)
+    assert list(found) == [*marks]
+    assert len(found[2][1]) == 2
+    np.testing.assert_array_equal(found[marks[1]][1]["val_loss"], losses[:epochs])
+
+
+FAST = replace(DNN_AT_BEST, learning_rate=0.05, patience=0)
+
+
+def test_what_an_ended_training_had_stands_at_every_mark_that_is_left(tmp_path):
+    found = fit(tmp_path / "ended", marks=(2, 20, 30), system=FAST, stop_after=2)
+    history = found[30][1]
+    assert 2 < len(history) < 20 and len(found[2][1]) == 2
+    pd.testing.assert_frame_equal(found[20][1], history)
+    np.testing.assert_array_equal(found[20][0], found[30][0])
+    assert log_loss(Table(20, 2).labels, found[30][0]) == pytest.approx(history["val_loss"].min(), rel=1e-6)
+    kept = {path.name for path in (tmp_path / "ended").glob("*.keras")}
+    assert kept == {f"{kind}-{mark}.keras" for kind in ("epoch", "best") for mark in (2, 20, 30)}
+    straight = fit(tmp_path / "straight", marks=(len(history),), system=FAST)
+    pd.testing.assert_frame_equal(straight[len(history)][1], history)
+    np.testing.assert_array_equal(straight[len(history)][0], found[30][0])
+
+
+def test_every_validation_clip_decides_on_the_end(tmp_path):
+    train, validation = Table(20, 1), Table(300, 2)
+    for stop_after, clips in ((0, 2 * training.CURVE_CLIPS), (1, 300)):
+        fitted = training.fit_network(
+            DNN, train, validation, marks=(1,), seed=0, folder=tmp_path / str(stop_after), stop_after=stop_after
+        )
+        _, _, history = next(fitted)
+        assert history[[f"val_{count}" for count in ("tn", "fp", "fn", "tp")]].sum(axis=1).tolist() == [clips]
 
 
 def test_a_plateau_cuts_the_rate_of_the_optimiser_that_trains(straight, tmp_path, monkeypatch):

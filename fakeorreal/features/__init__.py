@@ -18,6 +18,7 @@ FRONT_ENDS = {
     "LFCC": "lfcc",
     "Waveform": "waveform",
     "PowerSpectrogram": "power_spectrogram",
+    "WildMel": "wild_mel",
 }
 _HOMES = {**FRONT_ENDS, "extract": "cache", "Features": "cache"}
 __all__ = ["build_front_end", *_HOMES]

@@ -18,6 +18,7 @@ _HOMES = {
     "spectrogram_transformer": "spectrogram_transformer",
     "spy_cnn": "spy_cnn",
     "vision_transformer": "vision_transformer",
+    "wild_cnn": "wild_cnn",
 }
 
 
