@@ -53,7 +53,7 @@ def study(recordings, home, monkeypatch):
 def untrained(monkeypatch):
     """Runs that draw their scores at random: what is trained does not matter to who is trained on whom."""
 
-    def scores(system, fitted_on, scored, marks, seed, folder):
+    def scores(system, fitted_on, scored, marks, seed, folder, stop_after):
         rng = np.random.default_rng(len(fitted_on))
         for features in scored:
             table = features.corpus[["clip", "label", "group", "speaker", "generator", "language", "split"]]
