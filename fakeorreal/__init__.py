@@ -18,6 +18,7 @@ _HOMES = {
     "Study": "study",
     "load_detector": "detector",
     "Detector": "detector",
+    "analyze": "analysis",
 }
 __all__ = ["__version__", *_HOMES]
 

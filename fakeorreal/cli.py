@@ -40,10 +40,19 @@ def _parser():
     form.add_argument("--json", dest="format", action="store_const", const="json", help="short for --format json")
     predict.add_argument("--csv", metavar="OUT.csv", help="write file by file; what is in it already is not done again")
     predict.add_argument("--report", metavar="OUT.html", help="write a page to look at and listen to")
-    which = predict.add_mutually_exclusive_group()
-    which.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
-    which.add_argument("--system", metavar="NAME", help="a detector that the study has trained here, such as spy_cnn")
+    _add_detector(predict)
     predict.set_defaults(run=_predict)
+
+    analyze = commands.add_parser(
+        "analyze",
+        help="where does a recording sound fake, and why? one page of maps and players",
+        description="Where does a recording sound fake, and why? Exit code: 0, 2 if it cannot be judged.",
+    )
+    analyze.add_argument("file", metavar="FILE")
+    analyze.add_argument("--out", default="analysis.html", metavar="OUT.html", help="page; default: %(default)s")
+    analyze.add_argument("--top", type=int, default=5, metavar="N", help="segments to look at; default: %(default)s")
+    _add_detector(analyze)
+    analyze.set_defaults(run=_analyze)
 
     build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")
     build.add_argument("folder", nargs="?", default="data/prompts", type=Path, help="default: %(default)s")
@@ -96,15 +105,26 @@ def _parser():
     return parser
 
 
+def _add_detector(parser):
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
+    which.add_argument("--system", metavar="NAME", help="a detector that the study has trained here, such as spy_cnn")
+
+
+def _detector_folder(options):
+    from fakeorreal.frozen_systems import find_detector
+
+    return options.detector if options.system is None else find_detector(options.system)
+
+
 def _predict(options):
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share out files; more for one matrix slow them down
     try:
-        from fakeorreal.frozen_systems import find_detector
         from fakeorreal.predict import run
 
         return run(
             options.paths,
-            folder=options.detector if options.system is None else find_detector(options.system),
+            folder=_detector_folder(options),
             form=options.format,
             csv=options.csv,
             report=options.report,
@@ -113,6 +133,24 @@ def _predict(options):
         print("fakeorreal: interrupted. With --csv, the same command goes on from here.", file=sys.stderr)
         sys.stdout.flush()
         os._exit(130)  # an ordinary exit would wait until the threads are through with their files
+
+
+def _analyze(options):
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small
+    from fakeorreal import analysis_page
+    from fakeorreal.analysis import analyze
+    from fakeorreal.analysis_wording import report
+    from fakeorreal.predict import check_writable
+
+    check_writable(Path(options.out))
+    analysis_page.check_replaceable(options.out)
+    try:
+        found = analyze(options.file, _detector_folder(options), options.top)
+    except KeyboardInterrupt:
+        print("fakeorreal: interrupted.", file=sys.stderr)
+        return 130
+    analysis_page.write(options.out, found)
+    print(report(found), f"\nPage: {options.out}", sep="\n")
 
 
 def _build(options):

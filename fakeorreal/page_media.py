@@ -1,4 +1,4 @@
-"""What the report page shows of a recording: its envelope, its spectrogram as PNG, a compressed copy to listen to.
+"""What a page shows of a recording: its envelope, its spectrogram as PNG, a compressed copy to listen to.
 
 The waveform is passed through once, block by block, so that memory does not grow with its length.
 """
@@ -13,11 +13,15 @@ import numpy as np
 import soundfile as sf
 from scipy.fft import rfft
 
+from fakeorreal import audio, streams
+
 COLUMNS = 1000  # points in time of envelope and spectrogram
 RANGE = 80  # dB below the loudest point that are drawn
 _FFT = 512
 _SHADES = 64  # about as many as the eye tells apart, and small when compressed
-_INFERNO = "000004 1b0c42 4b0c6b 781c6d a52c60 cf4446 ed6925 fb9a06 f7d03c fcffa4"
+INFERNO = "000004 1b0c42 4b0c6b 781c6d a52c60 cf4446 ed6925 fb9a06 f7d03c fcffa4"
+GREY = "101216 d8dbe2"
+"""From silent to loud, evenly spaced: Matplotlib's colours; and what other colours can be laid over."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,23 @@ class Media:
     audio: bytes | None
 
 
-def examine(blocks, n, *, sr, copy):
+def examine_file(file, seconds, *, copy):
+    """``examine`` a file.
+
+    Args:
+        file: path.
+        seconds: its length.
+        copy: whether to make the copy to listen to.
+
+    Raises:
+        FakeOrRealError: a file that cannot be read.
+    """
+    stream = streams.open_stream(file)
+    blocks = audio.resampled(map(audio.to_mono, stream), sr_from=stream.rate, sr_to=audio.SAMPLE_RATE)
+    return examine(blocks, round(seconds * audio.SAMPLE_RATE), sr=audio.SAMPLE_RATE, copy=copy)
+
+
+def examine(blocks, n, *, sr, copy, most=COLUMNS, colours=INFERNO):
     """Draw a waveform.
 
     Args:
@@ -43,11 +63,13 @@ def examine(blocks, n, *, sr, copy):
         n: their samples in all, 1 or more.
         sr: rate in Hz, one of those that Opus knows, such as 16000.
         copy: whether to make the copy to listen to.
+        most: columns; there are fewer where one would be under 16 samples.
+        colours: of the spectrogram, as for `png`.
 
     Returns:
-        `Media` of at most `COLUMNS` columns; of fewer where a column would be under 16 samples.
+        `Media`.
     """
-    columns = max(1, min(COLUMNS, n // 16))
+    columns = max(1, min(most, n // 16))
     hop = max(1, min(n // columns, _FFT // 2))
     envelope = np.zeros((columns, 2), np.float32)
     opus = io.BytesIO()
@@ -75,7 +97,7 @@ def examine(blocks, n, *, sr, copy):
         encoder.close()
     return Media(
         envelope=np.rint(127 * envelope).astype(np.int8),
-        spectrogram=_png(_shades(power / np.maximum(count, 1)).T[::-1]),
+        spectrogram=png(_shades(power / np.maximum(count, 1)).T[::-1], colours),
         audio=opus.getvalue() if copy else None,
     )
 
@@ -103,20 +125,31 @@ def _shades(power):
     return np.rint(np.clip(1 + decibels / RANGE, 0, 1) * (_SHADES - 1)).astype(np.uint8)
 
 
-def _png(shades):
-    """A PNG with a palette: shades, uint8, shape (height, width), in the colours of Matplotlib's inferno."""
-    anchors = np.array([list(bytes.fromhex(colour)) for colour in _INFERNO.split()])
+def png(shades, colours):
+    """A PNG with a palette.
+
+    Args:
+        shades: uint8 of 0 to 63, shape (height, width), the top row first.
+        colours: RGB or RGBA in hexadecimal, evenly spaced from shade 0 to 63.
+
+    Returns:
+        bytes.
+    """
+    anchors = np.array([list(bytes.fromhex(colour)) for colour in colours.split()])
     at = np.linspace(0, len(anchors) - 1, _SHADES)
     palette = np.stack([np.interp(at, range(len(anchors)), channel) for channel in anchors.T], axis=1)
+    palette = np.rint(palette).astype(np.uint8)
     height, width = shades.shape
     rows = np.pad(shades, ((0, 0), (1, 0)))  # every row starts with its filter, 0 = none
     chunks = {
         b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),
-        b"PLTE": np.rint(palette).astype(np.uint8).tobytes(),
+        b"PLTE": palette[:, :3].tobytes(),
+        b"tRNS": palette[:, 3:].tobytes(),
         b"IDAT": zlib.compress(rows.tobytes(), 9),
         b"IEND": b"",
     }
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks.items()
+        if data or kind == b"IEND"
     )

@@ -98,7 +98,7 @@ def run(paths, *, folder=None, form="text", csv=None, report=None):
     """
     files = find_audio(paths)
     for output in filter(None, (csv, report)):
-        _check_writable(Path(output))
+        check_writable(Path(output))
     rows = prediction_csv.read(csv) if csv else {}
     detector = load_detector(folder)
     as_text = form == "text"
@@ -148,8 +148,12 @@ def _audio_below(folder):
     )
 
 
-def _check_writable(path):
-    """Better now than after an hour of work."""
+def check_writable(path):
+    """Refuse a path that nothing can be written to, now rather than after an hour of work.
+
+    Raises:
+        FakeOrRealError: with the reason.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):

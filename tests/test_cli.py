@@ -275,6 +275,76 @@ def test_predict_without_a_detector(capsys, recordings, tiny_detector, tmp_path)
     assert "damaged" in one_line_on_stderr(capsys)
 
 
+# Why: the page of one recording
+
+
+def test_analyze_a_file(capsys, recordings, tiny_detector):
+    arguments = ["analyze", "recordings/more/b.mp3", "--detector", str(tiny_detector), "--top", "1"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    for part in ("recordings/more/b.mp3\n", "Verdict", "RMS of probabilities", "  1. 0:0", "Page: analysis.html\n"):
+        assert part in out
+    assert "  2. 0:0" not in out
+    html = Path("analysis.html").read_text()
+    assert html.count('class="segment"') == 1 and "Made of, by gradients" in html and html.count("<audio") == 2
+    assert main([*arguments, "--out", "new/page.html"]) == 0
+    assert Path("new/page.html").is_file() and [p.name for p in Path("new").iterdir()] == ["page.html"]
+    assert main(arguments) == 0  # a page of its own kind gives way
+
+
+def test_analyze_with_a_system_of_the_study(capsys, recordings, tiny_detector):
+    assert main(["analyze", "recordings/a.wav", "--system", "spy_cnn"]) == 2
+    assert "no detector is there yet" in one_line_on_stderr(capsys)
+    shutil.copytree(tiny_detector, Path("data", "detectors", "spy_cnn"))
+    assert main(["analyze", "recordings/a.wav", "--system", "spy_cnn"]) == 0
+    assert "Clip scores" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gone.wav"], "gone.wav: no such file"),
+        (["recordings"], "recordings"),
+        (["recordings/broken.wav"], "recordings/broken.wav"),
+        (["silence.wav"], "silence.wav: is silent"),
+        (["recordings/a.wav", "--top", "0"], "`top` must be 1 to 20 segments. Received: 0."),
+        (["recordings/a.wav", "--out", "recordings"], "recordings: cannot be written: it is a folder"),
+        (["recordings/a.wav", "--out", "recordings/a.wav"], "it is named like a recording"),
+        (["recordings/a.wav", "--out", "thesis.html"], "thesis.html: is no page of fakeorreal and is left as it is"),
+    ],
+)
+def test_analyze_what_has_no_answer(capsys, recordings, tiny_detector, arguments, message):
+    sf.write("silence.wav", np.zeros(32000), 16000)
+    Path("thesis.html").write_text("<p>years of work")
+    assert main(["analyze", *arguments, "--detector", str(tiny_detector)]) == 2
+    assert message in one_line_on_stderr(capsys)
+    assert Path("thesis.html").read_text() == "<p>years of work" and not Path("analysis.html").exists()
+
+
+def test_an_interrupted_analysis_leaves_no_page(capsys, recordings, tiny_detector, monkeypatch):
+    from fakeorreal import analysis
+
+    def interrupt(file, spans):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(analysis, "cut", interrupt)
+    assert main(["analyze", "recordings/a.wav", "--detector", str(tiny_detector)]) == 130
+    assert one_line_on_stderr(capsys) == "fakeorreal: interrupted.\n" and not Path("analysis.html").exists()
+
+
+def test_an_analysis_needs_no_tensorflow(recordings, tiny_detector):
+    script = f"""
+import sys
+sys.modules["keras"] = sys.modules["tensorflow"] = sys.modules["matplotlib"] = sys.modules["pandas"] = None
+from fakeorreal.cli import main
+sys.exit(main(["analyze", "recordings/a.wav", "--detector", {str(tiny_detector)!r}]))
+"""
+    result = python("-c", script)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Without gradients. Gradients need TensorFlow, which is not installed." in result.stdout
+    assert "Gradients need TensorFlow" in Path("analysis.html").read_text()
+
+
 # The command itself
 
 
@@ -287,6 +357,9 @@ def test_predict_without_a_detector(capsys, recordings, tiny_detector, tmp_path)
         ["predict", "x.wav", "--format", "xml"],
         ["predict", "x.wav", "--format", "spy", "--json"],
         ["predict", "x.wav", "--system", "spy_cnn", "--detector", "folder"],
+        ["analyze"],
+        ["analyze", "x.wav", "y.wav"],
+        ["analyze", "x.wav", "--system", "spy_cnn", "--detector", "folder"],
         ["validate", "a", "b"],
         ["audit", "--loud"],
     ],
@@ -298,7 +371,7 @@ def test_wrong_use(capsys, arguments):
     assert "usage: fakeorreal" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["predict", "build-prompts", "validate", "audit", "study"])
+@pytest.mark.parametrize("command", ["predict", "analyze", "build-prompts", "validate", "audit", "study"])
 def test_help(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

@@ -29,7 +29,7 @@ function ticks(low, high, apart) {
 class Recording {
   constructor(article) {
     const find = (selector) => article.querySelector(selector);
-    Object.assign(this, JSON.parse(find("script").textContent)); // as `data` in page.py
+    Object.assign(this, JSON.parse(find("script").textContent)); // as `data` in page_parts.py
     this.envelope = Int8Array.from(atob(this.envelope), (c) => c.charCodeAt(0));
     this.audio = find("audio"); // null where playback is left out
     this.canvas = find("canvas");
@@ -78,7 +78,6 @@ class Recording {
 
   playing() {
     this.button.textContent = "Pause";
-    for (const other of Recording.all) if (other !== this) other.audio?.pause();
     const frame = () => {
       this.follow();
       if (!this.audio.paused) requestAnimationFrame(frame);
@@ -122,9 +121,13 @@ class Recording {
     return score >= this.threshold ? "fake" : "real";
   }
 
+  value(score) {
+    return this.unit === "probability" ? `${(100 * score).toFixed(0)} %` : signed(score);
+  }
+
   show() {
     const here = this.windows.findLast(([start, end]) => start <= this.position && this.position <= end);
-    const score = here ? `, score here ${signed(here[2])}: looks ${this.kind(here[2])}` : "";
+    const score = here ? `, ${this.unit} here ${this.value(here[2])}: looks ${this.kind(here[2])}` : "";
     this.time.textContent = `${clock(this.position)} of ${clock(this.seconds)}${score}`;
     this.seekbar.ariaValueNow = this.position.toFixed(1);
     this.seekbar.ariaValueText = this.time.textContent;
@@ -186,10 +189,15 @@ class Recording {
     }
   }
 
-  drawScores({ pen, left, width, colour, x, label }, top, height) {
+  /** Lowest and highest value of the axis, and the one that bars start from. */
+  scale() {
+    if (this.unit === "probability") return [0, 1, 0];
     const shown = [...this.windows.map((window) => window[2]), ...this.band, this.threshold];
-    const lowest = shown.reduce((a, b) => Math.min(a, b)) - 1;
-    const highest = shown.reduce((a, b) => Math.max(a, b)) + 1;
+    return [shown.reduce((a, b) => Math.min(a, b)) - 1, shown.reduce((a, b) => Math.max(a, b)) + 1, this.threshold];
+  }
+
+  drawScores({ pen, left, width, colour, x, label }, top, height) {
+    const [lowest, highest, base] = this.scale();
     const y = (score) => top + ((highest - score) / (highest - lowest)) * height;
     pen.fillStyle = colour("plot");
     pen.fillRect(left, top, width, height);
@@ -199,7 +207,7 @@ class Recording {
     pen.globalAlpha = 1;
     for (const [start, end, score] of this.windows) {
       pen.fillStyle = colour(this.kind(score));
-      const [from, to] = [y(score), y(this.threshold)].sort((a, b) => a - b);
+      const [from, to] = [y(score), y(base)].sort((a, b) => a - b);
       pen.globalAlpha = 0.25;
       pen.fillRect(x(start), from, Math.max(x(end) - x(start) - 1, 1), to - from);
       pen.globalAlpha = 1;
@@ -213,7 +221,7 @@ class Recording {
     pen.stroke();
     pen.setLineDash([]);
     for (const score of ticks(lowest, highest, step(highest - lowest, 5))) {
-      label(`${+score.toFixed(2)}`, Math.min(Math.max(y(score), top + 5), top + height - 5));
+      label(this.unit === "score" ? `${+score.toFixed(2)}` : this.value(score), Math.min(Math.max(y(score), top + 5), top + height - 5));
     }
     pen.textAlign = "left";
     pen.fillText("↑ fake", left + 5, top + 9);
@@ -234,6 +242,9 @@ class Recording {
 
 Recording.all = Array.from(document.querySelectorAll(".recording"), (article) => new Recording(article));
 Recording.current = Recording.all[0];
+document.addEventListener("play", (event) => { // one sound at a time
+  for (const audio of document.querySelectorAll("audio")) if (audio !== event.target) audio.pause();
+}, true);
 document.addEventListener("keydown", (event) => {
   if (event.code !== "Space" || event.target.closest("button, summary, a")) return;
   if (!Recording.current?.audio) return;
