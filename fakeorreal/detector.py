@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from fakeorreal import audio, speech
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import build_front_end
+from fakeorreal.frozen_network import load_network
 from fakeorreal.streams import open_stream, stream_array
 
 SHORTEST = 0.5  # seconds of audio that a verdict needs
@@ -201,7 +201,9 @@ def load_detector(folder=None):
         raise FakeOrRealError(f"{path}: lacks {error}. Copy the folder again.") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise FakeOrRealError(f"{path}: is malformed: {error} Copy the folder again.") from error
-    return Detector(settings, front_end, [_network(folder, member, front_end) for member in settings["members"]])
+    return Detector(
+        settings, front_end, [load_network(folder, member, front_end.shape) for member in settings["members"]]
+    )
 
 
 def check_settings(settings):
@@ -230,30 +232,6 @@ def check_settings(settings):
     for kept, rule, received in rules:
         if not kept:
             raise FakeOrRealError(f"{rule}. Received: {received}.")
-
-
-def _network(folder, member, front_end):
-    """The ONNX Runtime session of a network that is what was frozen."""
-    path = folder / member["file"]
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FakeOrRealError(f"{path}: cannot be read ({error.strerror}). Copy the folder again.") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != member["sha256"]:
-        raise FakeOrRealError(
-            f"{path}: is not the network that was frozen (SHA-256 {found[:12]}…, expected {member['sha256'][:12]}…). "
-            "Copy the folder again."
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # files are judged in parallel, one thread each
-    network = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    taken = [tuple(put_in.shape[1:]) for put_in in network.get_inputs()]
-    if taken != [tuple(front_end.shape)]:
-        raise FakeOrRealError(
-            f"{path}: takes {', '.join(map(str, taken))}, but the front end gives {front_end.shape}. Freeze it again."
-        )
-    return network
 
 
 def _seconds_spoken(spoken, first, end):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,20 @@ def drafted(path):
         os.replace(draft, path)
     finally:
         Path(draft).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def drafted_folder(folder):
+    """A folder to fill, which becomes ``folder`` at the end; where filling fails, nothing is left."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, suffix=".part"))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_atomically(path, data):

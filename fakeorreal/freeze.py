@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from fakeorreal.detector import check_settings, load_detector
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.files import drafted_folder
 
 TOLERANCE = 1e-4
 """Largest difference between the score from Keras and from ONNX Runtime, in logits."""
@@ -62,17 +60,11 @@ def freeze(models, front_end, folder, *, name, version, window, hop, calibration
         "unsure": list(unsure),
     }
     check_settings(settings)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, suffix=".part"))
-    try:
+    with drafted_folder(folder) as draft:
         for model, member in zip(models, settings["members"], strict=True):
-            member["sha256"] = _save(model, front_end, draft / member["file"])
+            member["sha256"] = save_network(model, front_end, draft / member["file"])
         (draft / "detector.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         _compare(load_detector(draft), draft, front_end, settings)
-        draft.chmod(0o755)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return load_detector(folder)
 
 
@@ -82,7 +74,7 @@ def check_free(folder):
         raise FakeOrRealError(f"{folder}: holds files already. Delete it or name another folder.")
 
 
-def _save(model, front_end, onnx):
+def save_network(model, front_end, onnx):
     """Write a network as ONNX and, beside it, as ``.keras``; returns the SHA-256 of the former."""
     import keras
 

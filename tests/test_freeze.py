@@ -102,14 +102,14 @@ def test_no_networks(tmp_path):
 
 
 def test_what_onnx_computes_differently_is_not_frozen(tmp_path, tiny_network, network, monkeypatch):
-    save = module._save
+    save = module.save_network
 
     def save_another(model, front_end, onnx):
         sha256 = save(tiny_network(FRONT_END.shape, 2), front_end, onnx)
         model.save(onnx.with_suffix(".keras"))
         return sha256
 
-    monkeypatch.setattr(module, "_save", save_another)
+    monkeypatch.setattr(module, "save_network", save_another)
     with pytest.raises(FakeOrRealError, match="ONNX Runtime and Keras differ by"):
         freeze([network], FRONT_END, tmp_path / "tiny", **SETTINGS)
     assert not list(tmp_path.iterdir())
