@@ -168,7 +168,7 @@ def test_half_built_corpus(for_tree):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("file,group\na,b\n", "needs the column clip"), ("clip\nx\nx\n", "lists x twice")]
+    ("text", "message"), [("file,group\na,b\n", "needs the columns clip"), ("clip\nx\nx\n", "lists x twice")]
 )
 def test_bad_manifest(for_tree, text, message):
     root = for_tree("plain")

@@ -252,7 +252,7 @@ def test_two_columns_are_enough(make_tree):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("utterance,speaker\nu,x\n", r"utterances\.csv: needs the columns utterance and split\. Missing: split\."),
+        ("utterance,speaker\nu,x\n", r"utterances\.csv: needs the columns utterance, split\. Missing: split\."),
         ("utterance,split\nu,testing\nu,testing\n", r"lists u twice"),
         ("utterance,split\nv,testing\n", r"does not list 1 utterances, the first is u\. Add them"),
         (

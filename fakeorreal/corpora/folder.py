@@ -9,6 +9,7 @@ import pandas as pd
 
 from fakeorreal.corpora.corpus import LABELS, REAL, SPLITS, make_corpus
 from fakeorreal.corpora.for_dataset import AUDIO_SUFFIXES, subfolders
+from fakeorreal.corpora.listing import read_listing
 from fakeorreal.errors import FakeOrRealError
 
 REQUIRED = ("file", "split", "label")
@@ -40,30 +41,22 @@ def load_folder(folder):
     if not folder.is_dir():
         raise FakeOrRealError(f"{folder}: no such folder. Check the path.")
     manifest = folder / "manifest.csv"
+    listed = read_listing(manifest, REQUIRED) if manifest.is_file() else None
     try:
-        rows = _completed(_listed(manifest) if manifest.is_file() else _found(folder))
+        rows = _completed(_found(folder) if listed is None else _there(listed, manifest))
         corpus = make_corpus(rows)
     except FakeOrRealError as error:
-        raise FakeOrRealError(f"{manifest if manifest.is_file() else folder}: {error}") from error
+        raise FakeOrRealError(f"{folder if listed is None else manifest}: {error}") from error
     return corpus.merge(rows[["clip", "source", "family"]], how="left", on="clip")
 
 
-def _listed(manifest):
+def _there(table, manifest):
     """The rows of ``manifest.csv`` whose files are there."""
-    try:
-        table = pd.read_csv(manifest, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # of pandas: empty, ragged; of the decoder: not UTF-8
-        raise FakeOrRealError(f"cannot be read ({str(error).rstrip('.')}). Save it as CSV in UTF-8.") from error
-    missing = [column for column in REQUIRED if column not in table]
-    if missing:
-        raise FakeOrRealError(
-            f"needs the columns {', '.join(REQUIRED)}. Missing: {', '.join(missing)}. Received: {', '.join(table)}."
-        )
     if table.empty:
         raise FakeOrRealError("lists no file. Write one line per clip.")
-    table = table[[column for column in (*REQUIRED, *OPTIONAL) if column in table]].apply(lambda c: c.str.strip())
+    table = table[[column for column in (*REQUIRED, *OPTIONAL) if column in table]]
+    table = table.assign(**{name: table[name].str.lower() for name in ("split", "label")})
     for column, known in (("split", SPLITS), ("label", tuple(LABELS))):
-        table[column] = table[column].str.lower()
         wrong = table[~table[column].isin(known)]
         if len(wrong):
             first = wrong.iloc[0]

@@ -23,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from fakeorreal.corpora.corpus import FAKE, LABELS, REAL, make_corpus
+from fakeorreal.corpora.listing import read_listing
 from fakeorreal.errors import FakeOrRealError
 
 BIBTEX = """@inproceedings{reimao2019for,
@@ -207,13 +208,7 @@ def read_manifest(version, root):
                 f"{root}: the embedded corpus is half built. Run `fakeorreal build-prompts` to finish."
             )
         return None
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if "clip" not in table:
-        raise FakeOrRealError(f"{path}: needs the column clip. Received: {', '.join(table.columns)}.")
-    if table["clip"].duplicated().any():
-        twice = table.loc[table["clip"].duplicated(), "clip"].iloc[0]
-        raise FakeOrRealError(f"{path}: lists {twice} twice. Remove one of the lines.")
-    return table
+    return read_listing(path, ["clip"], unique="clip")
 
 
 def _complete(version, root):

@@ -21,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from fakeorreal.corpora.corpus import FAKE, LABELS, REAL, make_corpus
+from fakeorreal.corpora.listing import read_listing
 from fakeorreal.errors import FakeOrRealError
 
 BIBTEX = """@inproceedings{muller2022does,
@@ -134,16 +135,7 @@ def _folder(root):
 def _listed(folder):
     """``meta.csv``: file, speaker, label (0 or 1), and whether the file is there."""
     listed = folder / "meta.csv"
-    try:
-        table = pd.read_csv(listed, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # of pandas: empty, ragged; of the decoder: not UTF-8
-        raise FakeOrRealError(
-            f"{listed}: cannot be read ({str(error).rstrip('.')}). Save it as CSV in UTF-8."
-        ) from error
-    missing = [column for column in REQUIRED if column not in table]
-    if missing:
-        raise FakeOrRealError(f"{listed}: needs the columns {', '.join(REQUIRED)}. Missing: {', '.join(missing)}.")
-    table = table[list(REQUIRED)].apply(lambda column: column.str.strip())
+    table = read_listing(listed, REQUIRED, unique="file")[list(REQUIRED)]
     empty = [column for column in REQUIRED if table.empty or (table[column] == "").any()]
     if empty:
         raise FakeOrRealError(
@@ -157,7 +149,4 @@ def _listed(folder):
             f"{listed}: `label` must be bona-fide or spoof. Received: {first['label']!r} for {first['file']} "
             f"({labels.isna().sum()} such lines). Correct it."
         )
-    twice = table.loc[table["file"].duplicated(), "file"]
-    if len(twice):
-        raise FakeOrRealError(f"{listed}: lists {twice.iloc[0]} twice. Remove one of the lines.")
     return table.assign(label=labels.astype(int), there=table["file"].isin(os.listdir(folder)))

@@ -127,34 +127,35 @@ class Sentence:
     generator: str
 
 
-def fetch_packages(folder):
+def fetch_packages(folder, packages=PACKAGES):
     """Download the packages, unless all are installed, and unpack them below ``folder``; needs no root.
 
     Args:
-        folder: where packages are kept and unpacked.
+        folder: where packages are kept and unpacked; no others may be in it.
+        packages: their names.
 
     Returns:
-        the ``share`` folder that holds ``asterisk/sounds`` and ``doc``.
+        the ``share`` folder that holds ``asterisk`` and ``doc``.
 
     Raises:
         FakeOrRealError: no apt-get, no network, or a package that is not to be had.
     """
-    if all(_installed(name) for name in PACKAGES):
+    if all(_installed(name) for name in packages):
         return INSTALLED
     folder = Path(folder)
     unpacked, draft = folder / "unpacked", folder / "unpacking"
     if not unpacked.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         hint = (
-            f"Run: sudo apt-get update && sudo apt-get install {' '.join(PACKAGES)} (Debian or Ubuntu). "
+            f"Run: sudo apt-get update && sudo apt-get install {' '.join(packages)} (Debian or Ubuntu). "
             f"Elsewhere put the genuine FoR into a folder and name it in FAKEORREAL_DATA."
         )
         for program in ("apt-get", "dpkg-deb"):
             if shutil.which(program) is None:
                 raise FakeOrRealError(f"the prompts cannot be fetched: {program} is not on this system. {hint}")
-        _run(["apt-get", "download", *PACKAGES], folder, hint)
+        _run(["apt-get", "download", *packages], folder, hint)
         shutil.rmtree(draft, ignore_errors=True)
-        for name in PACKAGES:
+        for name in packages:
             archive = max(folder.glob(f"{name}_*.deb"), key=lambda p: p.stat().st_mtime)
             _run(["dpkg-deb", "-x", archive.name, draft.name], folder, hint)
         os.replace(draft, unpacked)  # so that what is unpacked is whole

@@ -28,6 +28,7 @@ import soundfile as sf
 
 from fakeorreal.corpora.corpus import FAKE, REAL, SPLITS, make_corpus
 from fakeorreal.corpora.for_dataset import AUDIO_SUFFIXES
+from fakeorreal.corpora.listing import read_listing
 from fakeorreal.errors import FakeOrRealError
 
 BIBTEX = """@inproceedings{frank2021wavefake,
@@ -187,18 +188,7 @@ def _header(path):
 
 def _as_stated(clips, listed):
     """The clips with split, group, speaker and language of ``utterances.csv``."""
-    try:
-        table = pd.read_csv(listed, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as error:  # of pandas: empty, ragged; of the decoder: not UTF-8
-        raise FakeOrRealError(
-            f"{listed}: cannot be read ({str(error).rstrip('.')}). Save it as CSV in UTF-8."
-        ) from error
-    missing = [column for column in ("utterance", "split") if column not in table]
-    if missing:
-        raise FakeOrRealError(f"{listed}: needs the columns utterance and split. Missing: {', '.join(missing)}.")
-    twice = table.loc[table["utterance"].duplicated(), "utterance"]
-    if len(twice):
-        raise FakeOrRealError(f"{listed}: lists {twice.iloc[0]} twice. Remove one of the lines.")
+    table = read_listing(listed, ("utterance", "split"), unique="utterance")
     unlisted = clips.loc[~clips["utterance"].isin(table["utterance"]), "utterance"]
     if len(unlisted):
         raise FakeOrRealError(
