@@ -11,10 +11,12 @@ from fakeorreal.corpora.corpus import (
     make_corpus,
     subsample,
 )
+from fakeorreal.corpora.fakesound import load_fakesound
 from fakeorreal.corpora.folder import load_folder
 from fakeorreal.corpora.for_dataset import VERSIONS, data_root
 from fakeorreal.corpora.for_dataset import load as load_corpus
 from fakeorreal.corpora.in_the_wild import load_in_the_wild
+from fakeorreal.corpora.region_labels import make_regions, read_partialspoof, read_rttm
 from fakeorreal.corpora.speaker_splits import (
     check_no_shared_speaker,
     leave_one_speaker_out,
@@ -37,11 +39,15 @@ __all__ = [
     "data_root",
     "leave_one_speaker_out",
     "load_corpus",
+    "load_fakesound",
     "load_folder",
     "load_in_the_wild",
     "load_wavefake",
     "make_corpus",
+    "make_regions",
     "published_split",
+    "read_partialspoof",
+    "read_rttm",
     "speaker_folds",
     "subsample",
     "validate",

@@ -115,7 +115,7 @@ def cut_windows(corpus, seconds):
     """
     rows = []
     for row in corpus.to_dict("records"):
-        end = _duration(row["path"]) if np.isnan(row["end"]) else row["end"]
+        end = duration(row["path"]) if np.isnan(row["end"]) else row["end"]
         n = 1 if end is None else max(1, int((end - row["start"]) / seconds + 0.5))
         for k in range(n):
             start = row["start"] + k * seconds
@@ -124,7 +124,8 @@ def cut_windows(corpus, seconds):
     return pd.DataFrame(rows, columns=corpus.columns)
 
 
-def _duration(path):
+def duration(path):
+    """Seconds that a file lasts; None where its header cannot be read."""
     try:
         return sf.info(path).duration
     except (sf.LibsndfileError, OSError):
