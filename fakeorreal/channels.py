@@ -19,9 +19,11 @@ from fakeorreal.errors import FakeOrRealError
 
 SPEECH_LEVEL = -26.0  # dBFS RMS, the nominal active speech level of ITU-T P.56 practice
 _G722_DELAY = 22  # samples at 16 kHz: the two quadrature mirror filters
-_CODECS = {  # encoder of FFmpeg, the sample format it wants, its options, decoder
-    "mp3": ("libmp3lame", "fltp", {}, "mp3float"),
-    "opus": ("libopus", "flt", {"vbr": "off"}, "opus"),
+_BLOCK = 2**18  # samples that libsndfile gets at once: two minutes of Vorbis would be more than its stack holds
+_CODECS = {  # encoder of FFmpeg, the sample format it wants, its options, decoder, samples of delay that this leaves in
+    "mp3": ("libmp3lame", "fltp", {}, "mp3float", 0),
+    "opus": ("libopus", "flt", {"vbr": "off"}, "opus", 0),
+    "aac": ("aac", "fltp", {}, "aac", 1024),
 }
 
 
@@ -49,10 +51,12 @@ def decode_g722(data):
 
 def mp3(y, *, sr):
     """Encode and decode as MPEG layer III at libsndfile's default quality; the length is kept."""
-    buffer = io.BytesIO()
-    sf.write(buffer, np.clip(y, -1, 1), sr, format="MP3")
-    buffer.seek(0)
-    return to_length(sf.read(buffer, dtype="float32")[0], len(y))
+    return to_length(_through_file(y, sr=sr, format="MP3"), len(y))
+
+
+def vorbis(y, *, sr, quality):
+    """Encode and decode as Vorbis at a quality from 0 to 10, which sets the bit rate; the length is kept."""
+    return _through_file(y, sr=sr, format="OGG", subtype="VORBIS", compression_level=1 - quality / 10)
 
 
 def at_bit_rate(y, *, sr, codec, bit_rate):
@@ -61,43 +65,54 @@ def at_bit_rate(y, *, sr, codec, bit_rate):
     Args:
         y: float32, shape (n,).
         sr: rate in Hz: 16000, or another that the codec knows.
-        codec: ``mp3`` (MPEG layer III, LAME) or ``opus`` (libopus).
-        bit_rate: bit/s.
+        codec: ``mp3`` (MPEG layer III, LAME), ``opus`` (libopus) or ``aac`` (AAC-LC, FFmpeg's own, which comes near
+            the bit rate only).
+        bit_rate: bit/s; at 16 kHz MP3 has 8000 to 160000 and takes the nearest, and AAC uses some 70000 at most.
 
     Returns:
         float32, shape (n,).
     """
-    name, sample_format, options, decoder_name = _CODECS[codec]
+    name, sample_format, options, decoder_name, delay = _CODECS[codec]
     samples = np.clip(np.asarray(y, np.float32), -1, 1)
     encoder, packets = _encode(name, samples, sample_format, sr=sr, bit_rate=bit_rate, options=options)
     decoder = av.CodecContext.create(decoder_name, "r")
     decoder.extradata = encoder.extradata  # the header of Opus; None for MP3
-    # The first packet states the delay, and the decoder leaves it out.
+    # The first packet of MP3 and the header of Opus state the delay, and the decoder leaves it out.
     frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
-    decoded = np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    decoded = np.concatenate([frame.to_ndarray()[0] for frame in frames])[delay:]
     out = resample(decoded, sr_from=frames[0].sample_rate, sr_to=sr)  # Opus always comes out at 48 kHz
     return np.clip(to_length(out, len(y)), -1, 1)
 
 
 def mu_law(y):
     """Round every sample as ITU-T G.711 mu-law does, to one of 255 values."""
-    buffer = io.BytesIO()  # the rate of 8 kHz stands in its header only
-    sf.write(buffer, np.clip(y, -1, 1), 8000, format="AU", subtype="ULAW")
-    buffer.seek(0)
-    return sf.read(buffer, dtype="float32")[0]
+    return _through_file(y, sr=8000, format="AU", subtype="ULAW")  # the rate stands in its header only
 
 
 def band_limit(y, *, sr, low, high):
     """Zero-phase Butterworth band-pass of order 8 from ``low`` to ``high`` Hz; removes DC."""
     edges = [low, min(high, 0.49 * sr)]
-    return sosfiltfilt(butter(4, edges, "bandpass", fs=sr, output="sos"), y, padlen=min(len(y) - 1, 1000)).astype(
-        np.float32
-    )
+    return _zero_phase(butter(4, edges, "bandpass", fs=sr, output="sos"), y)
+
+
+def low_pass(y, *, sr, frequency):
+    """Zero-phase Butterworth low-pass, 6 dB down at ``frequency`` Hz and 96 dB an octave above."""
+    return _zero_phase(butter(8, min(frequency, 0.49 * sr), "lowpass", fs=sr, output="sos"), y)
+
+
+def high_pass(y, *, sr, frequency):
+    """Zero-phase Butterworth high-pass, 6 dB down at ``frequency`` Hz and 96 dB an octave below; removes DC."""
+    return _zero_phase(butter(8, frequency, "highpass", fs=sr, output="sos"), y)
+
+
+def through_rate(y, *, sr, rate):
+    """To another rate in Hz and back: what remains is below half of it. Length is kept."""
+    return to_length(resample(resample(y, sr_from=sr, sr_to=rate), sr_from=rate, sr_to=sr), len(y))
 
 
 def telephone(y, *, sr):
     """Down to 8 kHz and back: what remains is below 4 kHz. Length is kept."""
-    return to_length(resample(resample(y, sr_from=sr, sr_to=8000), sr_from=8000, sr_to=sr), len(y))
+    return through_rate(y, sr=sr, rate=8000)
 
 
 def telephone_call(y, *, sr):
@@ -140,6 +155,22 @@ def set_level(y, *, dbfs=SPEECH_LEVEL):
         return y
     y = y * np.float32(10 ** (dbfs / 20) / rms)
     return y * np.float32(min(1.0, 0.99 / np.abs(y).max()))
+
+
+def amplify(y, *, gain):
+    """Louder by ``gain`` dB, or softer, and stored in 16 bits: what is too loud is clipped, what is soft coarse."""
+    return _to_int16(np.asarray(y, np.float32) * 10 ** (gain / 20)).astype(np.float32) / 32768
+
+
+def clip_peaks(y, *, depth):
+    """Cut flat whatever is less than ``depth`` dB below the highest peak."""
+    limit = np.abs(y).max() * 10 ** (-depth / 20)
+    return np.clip(np.asarray(y, np.float32), -limit, limit)
+
+
+def change_speed(y, *, sr, factor):
+    """Play faster, and higher, by ``factor``: shape (about n / factor,)."""
+    return resample(y, sr_from=sr, sr_to=round(sr / factor))
 
 
 def frame_level(y, *, sr, seconds=0.02):
@@ -212,7 +243,12 @@ def room_response(*, sr, reverberation_time, distance, rng):
 def apply_room(y, *, sr, rng):
     """Put a clip into a random room; the length is kept."""
     room = room_response(sr=sr, reverberation_time=rng.uniform(0.1, 0.6), distance=rng.uniform(0.3, 2.0), rng=rng)
-    return fftconvolve(y, room)[: len(y)].astype(np.float32)
+    return in_room(y, room)
+
+
+def in_room(y, response):
+    """What is heard in a room of a given impulse response; the length is kept."""
+    return fftconvolve(y, response)[: len(y)].astype(np.float32)
 
 
 def rerecord(y, *, sr, rng):
@@ -222,7 +258,7 @@ def rerecord(y, *, sr, rng):
     drive = rng.uniform(1.0, 3.0) / max(np.abs(played).max(), 1e-6)
     played = np.tanh(drive * played) / drive
     room = room_response(sr=sr, reverberation_time=rng.uniform(0.15, 0.45), distance=rng.uniform(0.3, 1.5), rng=rng)
-    heard = fftconvolve(played, room)[: len(y)].astype(np.float32)
+    heard = in_room(played, room)
     microphone = lfilter([1.0, rng.uniform(-0.4, 0.4)], [1.0], heard)
     noisy = add_noise(microphone, snr=rng.uniform(20, 35), tilt=rng.uniform(3, 6), rng=rng)
     return set_level(noisy, dbfs=max(level, -60.0))
@@ -239,6 +275,20 @@ def _encode(codec, samples, sample_format, *, sr, bit_rate=None, options=None):
     frame = av.AudioFrame.from_ndarray(samples[None], format=sample_format, layout="mono")
     frame.sample_rate, frame.pts = sr, 0
     return encoder, [*encoder.encode(frame), *encoder.encode(None)]
+
+
+def _through_file(y, *, sr, **kind):
+    """Written to a file of a kind, as ``soundfile.SoundFile`` takes it, and read again."""
+    buffer, samples = io.BytesIO(), np.clip(y, -1, 1)
+    with sf.SoundFile(buffer, "w", sr, 1, **kind) as file:
+        for first in range(0, len(samples), _BLOCK):
+            file.write(samples[first : first + _BLOCK])
+    buffer.seek(0)
+    return sf.read(buffer, dtype="float32")[0]
+
+
+def _zero_phase(sections, y):
+    return sosfiltfilt(sections, y, padlen=min(len(y) - 1, 1000)).astype(np.float32)
 
 
 def to_length(y, n):

@@ -11,8 +11,9 @@ from fakeorreal import audio
 from fakeorreal.calibration import BINS, cllr, ece, min_cllr
 from fakeorreal.corpora.corpus import FAKE, REAL
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.ladders import RUNGS
 from fakeorreal.metrics import auc, bootstrap, checked, confusion, eer, rates, wilson
-from fakeorreal.named_channels import CONDITIONS, apply_channel
+from fakeorreal.named_channels import apply_channel
 from fakeorreal.tables import save_table
 
 CLEAN = "clean"
@@ -31,7 +32,7 @@ def score_corpus(detector, corpus, condition=None):
     Args:
         detector: from ``load_detector``, or what has a ``predict(y, sr)`` whose result has a ``score``.
         corpus: table of clips; without columns ``source`` and ``family`` these are "unknown".
-        condition: one of ``named_channels.CONDITIONS`` to send every clip through in place of its own channel, or None.
+        condition: a rung of ``ladders.RUNGS`` to send every clip through in place of its own channel, or None.
 
     Returns:
         (scores, failed): clip, label, score, group, source, generator, family, split, condition ("clean" for None); and
@@ -40,8 +41,8 @@ def score_corpus(detector, corpus, condition=None):
     Raises:
         FakeOrRealError: unknown condition, or no clip that can be judged.
     """
-    if condition is not None and condition not in CONDITIONS:
-        raise FakeOrRealError(f"`condition` must be one of {', '.join(CONDITIONS)} or None. Received: {condition!r}.")
+    if condition is not None and condition not in RUNGS:
+        raise FakeOrRealError(f"`condition` must be one of {', '.join(RUNGS)} or None. Received: {condition!r}.")
     given = {column: "unknown" for column in ("source", "family") if column not in corpus}
     if condition:
         given["channel"] = condition
@@ -84,7 +85,7 @@ def summary_table(scores, threshold):
     rows = []
     for (split, condition), run in scores.groupby(["split", "condition"], sort=False):
         clean = scores[(scores["split"] == split) & (scores["condition"] == CLEAN)]
-        change = {} if condition == CLEAN or clean.empty else _eer_change(run, clean)
+        change = {} if condition == CLEAN or clean.empty else _change(run, clean)
         rows.append({"split": split, "condition": condition, **_summary(run, threshold), **change})
     columns = ["split", "condition", "eer", "eer_low", "eer_high", "eer_change", "eer_change_low", "eer_change_high"]
     columns += ["eer_mixed", "auc", "balanced_accuracy", "cllr", "min_cllr", "ece", "n_clips", "n_sources", "resampled"]
@@ -108,17 +109,33 @@ def _summary(run, threshold):
     }
 
 
-def _eer_change(run, clean):
-    """EER of a run less that of the clean clips, in points."""
+def _change(run, clean):
     both = run.merge(clean[["clip", "score"]], on="clip", suffixes=("", "_clean"))
-    pairs = both[["score", "score_clean"]].to_numpy()
+    return eer_change(both["label"], both[["score"]].to_numpy(), both[["score_clean"]].to_numpy(), both[_unit(both)])
+
+
+def eer_change(labels, after, before, groups):
+    """What the EER of clips has risen by, in points, with the 95 % bootstrap interval of the paired difference.
+
+    Args:
+        labels: 0 real, 1 fake, shape (n,).
+        after, before: scores of the same clips, a column per seed, shape (n, seeds); the mean over seeds is taken.
+        groups: what is resampled whole, shape (n,).
+
+    Returns:
+        dict: ``eer_change, eer_change_low, eer_change_high``.
+
+    Raises:
+        FakeOrRealError: as ``metrics.eer`` and ``metrics.bootstrap``.
+    """
 
     def change(labels, pairs, weights=None):
-        return eer(labels, pairs[:, 0], weights) - eer(labels, pairs[:, 1], weights)
+        return np.mean([eer(labels, new, weights) - eer(labels, old, weights) for new, old in pairs.T], axis=0)
 
-    interval = bootstrap(change, both["label"], pairs, both[_unit(both)])
+    pairs = np.stack([after, before], axis=1)  # (n, 2, seeds)
+    interval = bootstrap(change, labels, pairs, groups)
     return {
-        "eer_change": 100 * change(both["label"], pairs),
+        "eer_change": 100 * change(labels, pairs),
         "eer_change_low": 100 * interval.low,
         "eer_change_high": 100 * interval.high,
     }

@@ -1,10 +1,9 @@
 """Channels by name, as a row of a corpus states them, each seeded by the name of its clip."""
 
-import functools
-
 from fakeorreal import channels
 from fakeorreal.augmentation import random_channel
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.ladders import RUNGS
 
 
 def _noise(y, *, sr, rng):
@@ -24,25 +23,7 @@ AUGMENTATIONS = tuple(_AUGMENT)
 """Names of the channels that the augmented training data of the study draws from, for both classes alike."""
 
 
-def _at_bit_rate(y, *, sr, rng, codec, bit_rate):
-    return channels.at_bit_rate(y, sr=sr, codec=codec, bit_rate=bit_rate)
-
-
-def _telephone(y, *, sr, rng):
-    return channels.telephone_call(y, sr=sr)
-
-
-def _pink_noise(y, *, sr, rng):
-    return channels.add_noise(y, snr=15, tilt=3, rng=rng)  # over the whole clip
-
-
-_CONDITIONS = {
-    "mp3-64k": functools.partial(_at_bit_rate, codec="mp3", bit_rate=64000),
-    "opus-24k": functools.partial(_at_bit_rate, codec="opus", bit_rate=24000),
-    "telephone": _telephone,
-    "noise-15dB": _pink_noise,
-}
-CONDITIONS = tuple(_CONDITIONS)
+CONDITIONS = ("mp3-64k", "opus-24k", "telephone", "noise-15dB")
 """Names of the channels that a detector is tested under: MPEG layer III at 64 kbit/s, Opus at 24 kbit/s, the telephone
 (8 kHz, 300 to 3400 Hz, G.711 mu-law), and pink noise at a signal-to-noise ratio of 15 dB over the whole clip."""
 
@@ -71,17 +52,19 @@ def apply_channel(y, *, sr, name, key):
     Args:
         y: float32, shape (n,).
         sr: rate in Hz.
-        name: one of ``AUGMENTATIONS`` or ``CONDITIONS``; or ``random`` (see `augmentation.random_channel`),
-            ``resynthesis`` (see `synthesis.resynthesis.resynthesise`) or ``resynthesis+random``.
+        name: one of ``AUGMENTATIONS``; a rung of ``ladders.LADDERS``, ``CONDITIONS`` among them; or ``random`` (see
+            `augmentation.random_channel`), ``resynthesis`` (see `synthesis.resynthesis.resynthesise`) or
+            ``resynthesis+random``.
         key: text that seeds the random parameters, such as the clip's name.
 
     Returns:
-        float32, shape (n,).
+        float32, shape (n,); fewer where the name is of trimming or of a higher speed, more for a lower one.
 
     Raises:
         FakeOrRealError: unknown name.
     """
-    known = {**_AUGMENT, **_CONDITIONS, **_TRAINING}
+    known = {**_AUGMENT, **_TRAINING, **RUNGS}
     if name not in known:
-        raise FakeOrRealError(f"`name` must be one of {', '.join(known)}. Received: {name!r}.")
+        names = ", ".join([*_AUGMENT, *CONDITIONS, *_TRAINING])
+        raise FakeOrRealError(f"`name` must be one of {names} or a rung of `ladders.LADDERS`. Received: {name!r}.")
     return known[name](y, sr=sr, rng=channels.seeded(f"{name}:{key}"))

@@ -63,6 +63,12 @@ def test_fewer_bits_are_worse(make_speech):
         assert snr(y, few) + 2 < snr(y, many)
 
 
+def test_vorbis_takes_long_recordings(rng):
+    y = np.tile((0.1 * rng.standard_normal(SR)).astype(np.float32), 150)  # more than libsndfile takes at once
+    out = channels.vorbis(y, sr=SR, quality=0)
+    assert out.shape == y.shape and snr(y[-SR:], out[-SR:]) > 3
+
+
 def test_mu_law_has_the_steps_of_g711():
     # Segment by segment the step doubles: 2, 4 ... 256 of 8159 (G.711, table 2a), 16 steps each, on either side of 0.
     out = channels.mu_law(np.linspace(-1, 1, 200_001, dtype=np.float32))
@@ -128,6 +134,19 @@ def test_set_level_lets_no_peak_clip():
 @pytest.mark.parametrize("value", [0.0, 0.3])
 def test_set_level_of_a_constant_is_silence(value):
     assert not channels.set_level(np.full(1000, value, np.float32)).any()
+
+
+@pytest.mark.parametrize(("gain", "factor"), [(-40, 0.01), (-20, 0.1), (0, 1.0), (20 * np.log10(2), 2.0)])
+def test_amplify_by_hand(gain, factor):
+    y = np.float32([0, 0.5, -0.25, 0.1, -0.6])
+    wanted = np.clip(np.round(32768 * factor * np.float64(y)), -32768, 32767) / 32768
+    np.testing.assert_allclose(channels.amplify(y, gain=gain), wanted, atol=1e-9)
+
+
+def test_clip_peaks_by_hand():
+    y = np.float32([0.8, -0.4, 0.3, -0.8, 0.1])
+    out = channels.clip_peaks(y, depth=20 * np.log10(2))
+    np.testing.assert_allclose(out, [0.4, -0.4, 0.3, -0.4, 0.1], atol=1e-7)
 
 
 def test_frame_level_by_hand():
@@ -238,6 +257,11 @@ def test_a_distant_room_is_more_reverberant(rng):
         for d in (0.3, 1.5)
     )
     assert abs(near[0]) > abs(far[0])
+
+
+def test_in_room_is_a_convolution(rng):
+    y, response = (rng.standard_normal(n).astype(np.float32) for n in (500, 90))
+    np.testing.assert_allclose(channels.in_room(y, response), np.convolve(y, response)[:500], atol=1e-4)
 
 
 @pytest.mark.parametrize(("tilt", "reference_tilt"), [(0, 3), (3, 0), (2, 4), (4, 4)])

@@ -92,7 +92,7 @@ def test_windows_and_any_index_or_corpus_will_do(corpus):
 
 
 def test_nothing_to_score(corpus):
-    with pytest.raises(FakeOrRealError, match=r"mp3-64k, opus-24k, telephone, noise-15dB or None.*'vinyl'"):
+    with pytest.raises(FakeOrRealError, match=r"mp3-16k, .*telephone.* or None.*'vinyl'"):
         evaluation.score_corpus(FakeDetector(), corpus, "vinyl")
     with pytest.raises(FakeOrRealError, match=r"none of 1 clips could be judged. The first: .*broken.wav: cannot"):
         evaluation.score_corpus(FakeDetector(), corpus[corpus["clip"] == "broken.wav"])

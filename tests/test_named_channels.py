@@ -43,29 +43,13 @@ def test_apply_channel_to_silence(name):
 
 
 def test_apply_channel_unknown():
-    with pytest.raises(FakeOrRealError, match=r"noise, mp3, band, room, mp3-64k, .*'vinyl'"):
+    with pytest.raises(
+        FakeOrRealError, match=r"noise, mp3, band, room, mp3-64k, .* or a rung of `ladders.LADDERS`. Received: 'vinyl'"
+    ):
         apply_channel(np.zeros(100, np.float32), sr=SR, name="vinyl", key="a")
 
 
 # Test conditions
-
-
-@pytest.mark.parametrize(("name", "bit_rate"), [("mp3-64k", 64000), ("opus-24k", 24000)])
-def test_codecs_send_as_many_bits_as_their_name_says(make_speech, monkeypatch, name, bit_rate):
-    sent = []
-
-    def encode(*arguments, _encode=channels._encode, **options):
-        encoder, packets = _encode(*arguments, **options)
-        sent.extend(packets)
-        return encoder, packets
-
-    monkeypatch.setattr(channels, "_encode", encode)
-    apply_channel(make_speech(2.5, SR), sr=SR, name=name, key="a")
-    seconds = [float(packet.duration * packet.time_base) for packet in sent]
-    # The last packet is mostly padding; the frames around all others lie side by side.
-    assert 2.5 < sum(seconds[:-1]) + {"mp3-64k": 0.036, "opus-24k": 0.02}[name] < 2.6
-    bits = 8 * sum(packet.size for packet in sent[:-1])
-    assert bits / sum(seconds[:-1]) == pytest.approx(bit_rate, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
