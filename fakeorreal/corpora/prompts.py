@@ -148,11 +148,11 @@ def fetch_packages(folder, packages=PACKAGES):
         folder.mkdir(parents=True, exist_ok=True)
         hint = (
             f"Run: sudo apt-get update && sudo apt-get install {' '.join(packages)} (Debian or Ubuntu). "
-            f"Elsewhere put the genuine FoR into a folder and name it in FAKEORREAL_DATA."
+            "Elsewhere put data of your own into a folder and name it, as data/README.md says (FAKEORREAL_DATA)."
         )
         for program in ("apt-get", "dpkg-deb"):
             if shutil.which(program) is None:
-                raise FakeOrRealError(f"the prompts cannot be fetched: {program} is not on this system. {hint}")
+                raise FakeOrRealError(f"the packages cannot be fetched: {program} is not on this system. {hint}")
         _run(["apt-get", "download", *packages], folder, hint)
         shutil.rmtree(draft, ignore_errors=True)
         for name in packages:
@@ -166,7 +166,7 @@ def _run(command, folder, hint):
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise FakeOrRealError(f"the prompts cannot be fetched: {command[0]} says {reason!r}. {hint}")
+        raise FakeOrRealError(f"the packages cannot be fetched: {command[0]} says {reason!r}. {hint}")
 
 
 def _installed(package):
