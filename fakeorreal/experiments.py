@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from fakeorreal import metrics, training
 from fakeorreal.corpora import cut_windows, subsample
+from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import extract
 from fakeorreal.features.augmented import Augmented
 from fakeorreal.files import write_atomically
@@ -54,8 +55,8 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name, s
         stop_after: as in ``training.fit_network``.
 
     Returns:
-        Path that holds ``scores.csv``, ``misclassified.csv``, and for networks ``history.csv`` and what
-        ``training.fit_network`` keeps.
+        Path that holds ``scores.csv``, ``misclassified.csv``, for systems with a window ``windows.csv``, and for
+        networks ``history.csv`` and what ``training.fit_network`` keeps.
     """
     what = [repr(system), system.front_end.config(), marks, threads, training.RECIPE_VERSION]
     what += [features.digest for features in (fitted_on, *scored)]
@@ -64,9 +65,14 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name, s
     key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
     folder = Path(runs) / system.name / f"{name}-seed{seed}-{key}"
     if not (folder / "scores.csv").is_file():
-        scores = pd.concat(_scores(system, fitted_on, scored, marks, seed, folder, stop_after))
-        scores["n_training"] = len(fitted_on)
+        windows = [
+            part.assign(n_training=len(fitted_on))
+            for part in _scores(system, fitted_on, scored, marks, seed, folder, stop_after)
+        ]
+        scores = pd.concat([training.mean_over_windows(part) for part in windows])
         folder.mkdir(parents=True, exist_ok=True)
+        if system.window:
+            _write_csv(pd.concat(windows), folder / "windows.csv")
         _write_csv(misclassified(scores), folder / "misclassified.csv")
         _write_csv(scores, folder / "scores.csv")
         shutil.rmtree(folder / "state", ignore_errors=True)
@@ -75,7 +81,18 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name, s
 
 def read_scores(folder):
     """The scores of a run: clip, label, score, group, speaker, generator, language, split, epochs, n_training."""
-    return pd.read_csv(folder / "scores.csv", keep_default_na=False, na_values={"epochs": [""]})
+    return _read_csv(folder / "scores.csv")
+
+
+def read_windows(folder):
+    """The scores of the windows whose means are those of a run: as `read_scores`, clips named ``clip#k``.
+
+    Raises:
+        FakeOrRealError: a run of a system without windows, or one that an earlier version of the package kept.
+    """
+    if not (folder / "windows.csv").is_file():
+        raise FakeOrRealError(f"{folder}: holds no scores of windows. Delete it to have the run repeated.")
+    return _read_csv(folder / "windows.csv")
 
 
 def misclassified(scores):
@@ -98,7 +115,7 @@ def misclassified(scores):
 
 
 def _scores(system, fitted_on, scored, marks, seed, folder, stop_after):
-    """Score at every mark, and keep the learning curve."""
+    """Score windows at every mark, and keep the learning curve."""
     if system.kind == "classical":
         fitted = [(None, training.fit_classical(system, fitted_on, seed=seed))]
     else:
@@ -107,9 +124,13 @@ def _scores(system, fitted_on, scored, marks, seed, folder, stop_after):
         )
     for epoch, model, *history in fitted:
         for features in scored:
-            yield training.score_clips(system, model, features).assign(epochs=epoch)
+            yield training.score_windows(system, model, features).assign(epochs=epoch)
         if history:
             _write_csv(history[0], folder / "history.csv")
+
+
+def _read_csv(path):
+    return pd.read_csv(path, keep_default_na=False, na_values={"epochs": [""]})
 
 
 def _write_csv(table, path):

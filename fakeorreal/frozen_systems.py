@@ -11,7 +11,7 @@ from fakeorreal.detector import load_detector
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.project import project_home
 
-NOTEBOOKS = {"spy_cnn": "08", "spy_vit": "08"}
+NOTEBOOKS = {"spy_cnn": "08", "spy_vit": "08", "wild_cnn": "09"}
 """Systems with a detector, and the notebook that trains and freezes each."""
 
 
@@ -70,7 +70,7 @@ def freeze_system(system, model, validation_scores, folder, *, version):
     if (folder / "detector.json").is_file():
         shutil.rmtree(folder)
     return freeze(
-        [_exportable(model)],
+        [exportable(model)],
         system.front_end,
         folder,
         name=system.name,
@@ -97,7 +97,7 @@ def _frozen(folder, name, version):
     return detector if (detector.name, detector.version) == (name, version) else None
 
 
-def _exportable(model):
+def exportable(model):
     """The model, with the mean and variance of its normalisation as plain arrays: as tensors, ONNX asks for them."""
     import keras
 

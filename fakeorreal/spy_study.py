@@ -1,7 +1,4 @@
-"""What notebook 08 calls: the CNN and the transformers of AI-SPY, on the same clips.
-
-As in ``study``, every run leaves its scores in ``data/runs``; tables and figures are made from those alone.
-"""
+"""What notebook 08 calls: the CNN and the transformers of AI-SPY, on the same clips; see ``corpus_study``."""
 
 import os
 import statistics
@@ -10,21 +7,17 @@ import time
 import keras
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from fakeorreal import attention, audio, chunk_splits, experiments
+from fakeorreal import attention, audio, experiments
 from fakeorreal.corpora import SPLITS, load_folder
 from fakeorreal.corpora.corpus import FAKE, REAL
-from fakeorreal.errors import FakeOrRealError
+from fakeorreal.corpus_study import CorpusStudy
 from fakeorreal.files import write_atomically
-from fakeorreal.frozen_systems import detector_folder, freeze_system
 from fakeorreal.machine import machine
 from fakeorreal.multiply_adds import multiply_adds
 from fakeorreal.named_channels import CONDITIONS
 from fakeorreal.networks import build_network
-from fakeorreal.study import Study
 from fakeorreal.systems import get_system
-from fakeorreal.workspace import Workspace
 
 CHANNELS = (*CONDITIONS, "room")
 """What every testing clip is sent through besides; ``room`` is a reverberation of 0.1 to 0.6 s."""
@@ -32,12 +25,10 @@ CHANNELS = (*CONDITIONS, "room")
 PARTS = (1 / 9, 1 / 3)
 """Of the training rows, for the learning curves."""
 
-POOL = 2  # chunks of each class that are split in three ways: times the training rows of the budget
-CHUNK = 1.0  # seconds: of 3, as AI-SPY's, the clips of FoR would hold one
 ROUNDS = 3  # of which the median time is taken
 
 
-class SpyStudy(Workspace):
+class SpyStudy(CorpusStudy):
     """CNN against vision transformer.
 
     Args:
@@ -57,33 +48,9 @@ class SpyStudy(Workspace):
         super().__init__(profile)
         given = data or os.environ.get("FAKEORREAL_SPY")
         if given:
-            self.corpus = load_folder(given)
-            self.name_corpus("recordings", embedded=False)
+            self.use(load_folder(given), "recordings")
         else:
-            study = Study(self.profile.name)
-            self.corpus = study.corpus("for-norm")
-            self.name_corpus(study.corpus_name, embedded=study.corpus_name == "prompts")
-        self._features = {}
-
-    def features(self, name, split, *, cap=None):
-        """Features of one split for one system, see ``experiments.split_features``.
-
-        Args:
-            name: key of ``SYSTEMS``.
-            split: of the corpus; or one of ``CHANNELS``, for testing after it, whose split then has that name.
-            cap: training rows of each class; None for the budget.
-        """
-        system, budget = get_system(name), self.profile.budget(name)
-        cap = cap or (budget.training if split == "training" else budget.scoring)
-        key = (system.front_end, system.window, system.augmentation, split, cap)
-        if key not in self._features:
-            corpus = self.corpus
-            if split in CHANNELS:
-                corpus = corpus[corpus["split"] == "testing"].assign(split=split, channel=split)
-            self._features[key] = experiments.split_features(
-                system, corpus, split, cap=cap, folder=self.features_folder
-            )
-        return self._features[key]
+            self.use_for_norm()
 
     def run_folder(self, name, seed, *, cap=None):
         """Folder of a run, see ``experiments.run_folder``; channels are scored by runs on all rows of the budget."""
@@ -95,40 +62,6 @@ class SpyStudy(Workspace):
             [self.features(name, split) for split in scored],
             self.corpus_name,
         )
-
-    def _run_folder(self, name, seed, training, scored, trained_on):
-        return experiments.run_folder(
-            get_system(name),
-            training,
-            scored,
-            marks=self.profile.budget(name).marks,
-            seed=seed,
-            threads=self.profile.threads,
-            runs=self.runs,
-            name=trained_on,
-        )
-
-    def _each(self, names, what):
-        """(name, seed) of every run of some systems, with a progress bar."""
-        return tqdm([(name, seed) for name in names for seed in self.profile.budget(name).seeds], desc=what, unit="run")
-
-    def run(self, *names):
-        """Train and score systems, or read the scores of earlier runs.
-
-        Args:
-            names: keys of ``SYSTEMS``.
-
-        Returns:
-            DataFrame: clip, label, score, group, speaker, generator, language, split (validation, testing, or the name
-            of a channel that testing went through), epochs, n_training, system, seed.
-        """
-        return pd.concat(
-            [self._scores(self.run_folder(name, seed), name, seed) for name, seed in self._each(names, "runs")],
-            ignore_index=True,
-        )
-
-    def _scores(self, folder, name, seed):
-        return experiments.read_scores(folder).assign(system=name, seed=seed)
 
     def learning(self, *names):
         """Scores of systems trained on parts of the training rows and on all of them.
@@ -146,56 +79,10 @@ class SpyStudy(Workspace):
         found = pd.concat(found, ignore_index=True)
         return found[found["split"].isin(SPLITS)].reset_index(drop=True)
 
-    def split_lesson(self, name):
-        """The same chunks of the same recordings, of ``CHUNK`` seconds, split in three ways, see ``chunk_splits``.
-
-        Args:
-            name: key of ``SYSTEMS``.
-
-        Returns:
-            DataFrame as from `run`, and ``scheme``, ``seen_recording``, ``seen_speaker``: whether training held another
-            chunk of the same group, or of the same speaker.
-
-        Raises:
-            FakeOrRealError: see ``chunk_splits.draw_chunks``.
-        """
-        system, rows = get_system(name), self.profile.budget(name).training
-        chunks = chunk_splits.draw_chunks(self.corpus, CHUNK, rows and POOL * rows)
-        tables = chunk_splits.schemes(chunks, training=rows)
-        found = []
-        for seed in self.profile.budget(name).seeds:
-            for scheme, table in tqdm(tables.items(), desc="splits", unit="run"):
-                training, *scored = (
-                    experiments.split_features(system, table, split, cap=None, folder=self.features_folder)
-                    for split in SPLITS
-                )
-                folder = self._run_folder(name, seed, training, scored, f"{self.corpus_name}-{scheme}")
-                scores = self._scores(folder, name, seed).assign(scheme=scheme)
-                for column, seen in (("group", "seen_recording"), ("speaker", "seen_speaker")):
-                    scores[seen] = scores[column].isin(training.corpus[column])
-                found.append(scores)
-        return pd.concat(found, ignore_index=True)
-
-    def curves(self, *names):
-        """The logs of runs: system, seed, and the columns of ``training.fit_network``'s history."""
-        return pd.concat(
-            [
-                pd.read_csv(self.run_folder(name, seed) / "history.csv").assign(system=name, seed=seed)
-                for name, seed in self._each(names, "logs")
-            ],
-            ignore_index=True,
-        )
-
     def misclassified(self, name):
         """Testing clips on the wrong side of the threshold of validation, first seed; see ``experiments``."""
         table = pd.read_csv(self.run_folder(name, self.profile.budget(name).seeds[0]) / "misclassified.csv")
         return table[table["split"] == "testing"].reset_index(drop=True)
-
-    def model(self, name):
-        """The network of the first seed that is scored: that of the lowest validation loss."""
-        budget = self.profile.budget(name)
-        path = self.run_folder(name, budget.seeds[0]) / f"best-{budget.marks[-1]}.keras"
-        return keras.models.load_model(path, safe_mode=True)
 
     def costs(self, *names):
         """What a clip costs: system, ``parameters`` (trained ones) and ``multiply_adds``; nothing has to be trained."""
@@ -272,23 +159,8 @@ class SpyStudy(Workspace):
             for k, row in enumerate(examples.itertuples())
         ]
 
-    def freeze(self, *names):
-        """Freeze the first seed of systems to ``data/detectors``, as ``fakeorreal predict --system`` takes them.
-
-        A system whose validation scores do not rise with fake cannot be calibrated: it is named and gets none.
-
-        Returns:
-            dict name → Detector.
-        """
-        found = {}
-        for name in names:
-            folder = self.run_folder(name, self.profile.budget(name).seeds[0])
-            scores = experiments.read_scores(folder)
-            validation = scores[(scores["split"] == "validation") & (scores["epochs"] == scores["epochs"].max())]
-            try:
-                found[name] = freeze_system(
-                    get_system(name), self.model(name), validation, detector_folder(name), version=folder.name
-                )
-            except FakeOrRealError as error:
-                tqdm.write(f"{name} gets no detector: {error}")
-        return found
+    def _clips(self, split):
+        """Of a channel: testing after it, as a split of that name."""
+        if split not in CHANNELS:
+            return self.corpus
+        return self.corpus[self.corpus["split"] == "testing"].assign(split=split, channel=split)

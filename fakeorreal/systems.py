@@ -93,7 +93,8 @@ _SPY = (
     ),
 )
 _WILD = (
-    System("wild_cnn", WildMel(), window=1.0, standardise=(2,), best=True),
+    # channels and rate: of a grid on the validation clips of the embedded corpus
+    System("wild_cnn", WildMel(), window=1.0, standardise=(2,), options={"channels": 4}, best=True),
     # published after a grid: one channel, 10 epochs at this rate, the last of which is scored
     System("wild_cnn_published", WildMel(published=True), window=1.0, learning_rate=1e-4, network="wild_cnn"),
 )
@@ -176,7 +177,7 @@ PROFILES = {
                 "spy_vit": Budget((), (4,), (0,), 504, 40),
                 "spy_vit_masked": Budget((), (6,), (0,), 504, 40),
                 "spy_vit_published": Budget((), (4,), ()),
-                **dict.fromkeys(WILD_SYSTEMS, Budget((), (10,), (0,), 480, 60)),
+                **dict.fromkeys(WILD_SYSTEMS, Budget((), (10,), (0,), 320, 80)),
             },
             threads=2,
         ),

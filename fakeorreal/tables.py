@@ -64,6 +64,7 @@ _PERCENT = {
     *("human_called_fake", "placebo_called_fake"),
     *("eer_change", "eer_mixed", "ece", "missed", "wrong", "eer_across_sources"),
     *("aeer", "aeer_sd", "eer_seen"),
+    *("majority", "sensitivity", "specificity", "ppv", "npv", "eer_own"),
     *("eer_clean", "eer_robust", "accuracy_robust", "eer_worst"),
 }
 _HEADERS = {
@@ -71,6 +72,12 @@ _HEADERS = {
     "aeer_sd": "aEER, SD over seeds",
     "eer_seen": "EER on the generator of training (%)",
     "n_unseen": "unseen generators",
+    "majority": "accuracy of the majority (%)",
+    "sensitivity": "sensitivity (%)",
+    "specificity": "specificity (%)",
+    "ppv": "PPV (%)",
+    "npv": "NPV (%)",
+    "eer_own": "EER against copies of the same voice (%)",
     "eer_clean": "EER, clean (%)",
     "eer_robust": "EER, mean over rungs (%)",
     "accuracy_robust": "balanced accuracy, mean over rungs (%)",

@@ -65,7 +65,7 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    model, best, history = _restore(folder)
+    model, best, history = restore_state(folder)
     if model is None:
         model, history = _new_model(system, training), []
         best = keras.models.clone_model(model) if system.best else None
@@ -75,7 +75,7 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
     for stop in stops:
         for epoch in range(len(history), stop):
-            if stop_after and history and len(history) > _lowest(history) + stop_after:
+            if stop_after and history and len(history) > lowest_epoch(history) + stop_after:
                 break
             log = _one_epoch(model, system, training, history, seed)
             penalty = float(sum(model.losses))
@@ -83,15 +83,15 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
                 found = measures(features.labels[rows], _in_blocks(model.predict_on_batch, features, rows), penalty)
                 log |= {f"{name}_{measure}": value for measure, value in found.items()}
             history.append(log)
-            if system.best and _lowest(history) == epoch:
+            if system.best and lowest_epoch(history) == epoch:
                 best.set_weights(model.get_weights())
             if epoch + 1 == stop:
-                _save(model, best, history, folder)
+                save_state(model, best, history, folder)
         if stop in marks:
             if stop >= len(history):
-                _replace(model, folder / f"epoch-{stop}.keras")
+                save_model(model, folder / f"epoch-{stop}.keras")
                 if system.best:
-                    _replace(best, folder / f"best-{stop}.keras")
+                    save_model(best, folder / f"best-{stop}.keras")
             scored = folder / f"{'best' if system.best else 'epoch'}-{stop}.keras"
             yield stop, keras.models.load_model(scored, safe_mode=True), pd.DataFrame(history[:stop])
 
@@ -104,8 +104,8 @@ def fit_classical(system, training, *, seed):
     return CLASSICAL[system.network or system.name](seed).fit(training.rows(np.arange(len(training))), training.labels)
 
 
-def score_clips(system, model, features):
-    """Scores of clips: the logit of fake, averaged over the windows of a clip.
+def score_windows(system, model, features):
+    """Scores of the rows of a split, the windows of clips: the logit of fake.
 
     Args:
         system: the ``System`` the model belongs to.
@@ -113,7 +113,7 @@ def score_clips(system, model, features):
         features: ``Features``; rows named ``clip#k`` are windows of one clip.
 
     Returns:
-        DataFrame: clip, label, score, group, speaker, generator, language, split; one row per clip, sorted by clip.
+        DataFrame: clip, label, group, speaker, generator, language, split, score; one row per row of the features.
     """
     if system.kind == "classical":
         from fakeorreal.networks.classical import score
@@ -122,11 +122,19 @@ def score_clips(system, model, features):
     else:
         predict = model.predict_on_batch
     logits = _in_blocks(predict, features, np.arange(len(features)))
-    table = features.corpus[["clip", "label", "group", "speaker", "generator", "language", "split"]].copy()
-    table["clip"] = table["clip"].str.split("#").str[0]
-    table["score"] = logits
-    first = {column: "first" for column in table.columns.drop(["clip", "score"])}
-    return table.groupby("clip", sort=True).agg({**first, "score": "mean"}).reset_index()
+    columns = ["clip", "label", "group", "speaker", "generator", "language", "split"]
+    return features.corpus[columns].assign(score=logits)
+
+
+def mean_over_windows(windows):
+    """From the scores of windows, as by `score_windows`, to those of clips: their mean. One row per clip, sorted."""
+    how = {column: "mean" if column == "score" else "first" for column in windows.columns.drop("clip")}
+    return windows.groupby(windows["clip"].str.split("#").str[0], sort=True).agg(how).reset_index()
+
+
+def score_clips(system, model, features):
+    """Scores of clips: the logit of fake, averaged over the windows of a clip; see `score_windows`."""
+    return mean_over_windows(score_windows(system, model, features))
 
 
 def _check_classes(training):
@@ -143,7 +151,7 @@ def _new_model(system, training):
 
     network = build_network(system.network or system.name, training.shape, **system.options)
     if system.standardise:
-        mean, variance = _moments(training, system.standardise)
+        mean, variance = moments(training, system.standardise)
         axes = tuple(axis + 1 for axis in system.standardise)  # after that of the batch
         normalise = keras.layers.Normalization(axes, mean=mean, variance=variance)
         inputs = keras.Input(training.shape)
@@ -156,7 +164,7 @@ def _new_model(system, training):
     return network
 
 
-def _moments(features, axes):
+def moments(features, axes):
     """Mean and variance of every place on some axes of a row, in float64 and block by block (Chan et al. 1979).
 
     Returns:
@@ -182,7 +190,7 @@ def _one_epoch(model, system, training, history, seed):
     rate = plateau_rate(system.learning_rate, [log["val_loss"] for log in history], system.patience)
     model.optimizer.learning_rate = rate
     rows = partial(training.altered, seed=seed, epoch=epoch) if system.augmentation else training.rows
-    order = _order(len(training), seed, epoch)
+    order = epoch_order(len(training), seed, epoch)
     batches = np.split(order, range(system.batch, len(order), system.batch))
     labels = training.labels.astype("float32")[:, None]
     totals = {"loss": 0.0, "accuracy": 0.0}
@@ -199,7 +207,7 @@ def _in_blocks(predict, features, rows):
     return np.concatenate([np.ravel(predict(features.rows(block))) for block in blocks]).astype(float)
 
 
-def _order(n, seed, epoch):
+def epoch_order(n, seed, epoch):
     """The order of clips depends on nothing but seed and epoch, so that a resumed run repeats it."""
     return np.random.default_rng([seed, epoch]).permutation(n)
 
@@ -211,18 +219,18 @@ def _curve_rows(features):
     return np.sort(np.concatenate([rng.permutation(of_class)[:CURVE_CLIPS] for of_class in rows]))
 
 
-def _lowest(history):
+def lowest_epoch(history):
     """Index of the epoch with the lowest validation loss, the first of equals."""
     return np.argmin(np.nan_to_num([log["val_loss"] for log in history], nan=np.inf))
 
 
-def _replace(model, path):
+def save_model(model, path):
     part = path.with_name("part.keras")
     model.save(part)
     os.replace(part, path)
 
 
-def _save(model, best, history, folder):
+def save_state(model, best, history, folder):
     """Networks and history change together: all are written beside the last state, which the rename then replaces."""
     draft, state = folder / "state.part", folder / "state"
     shutil.rmtree(draft, ignore_errors=True)
@@ -239,7 +247,7 @@ def _save(model, best, history, folder):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _restore(folder):
+def restore_state(folder):
     """(model, best, history) of the last state; best is None where none is kept, model where there is no state."""
     import keras
 

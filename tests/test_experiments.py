@@ -11,7 +11,7 @@ import pytest
 from fakeorreal import audio, experiments
 from fakeorreal.corpora import make_corpus
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.experiments import misclassified, read_scores, run_folder, split_features
+from fakeorreal.experiments import misclassified, read_scores, read_windows, run_folder, split_features
 from fakeorreal.features import Features, Handcrafted, LogMel
 from fakeorreal.features.augmented import Augmented
 from fakeorreal.spy_augmentation import AUGMENTATIONS
@@ -139,6 +139,22 @@ def test_the_scores_are_of_the_best_network(folder, features):
     found = read_scores(folder)
     found = found[(found["split"] == "testing") & (found["epochs"] == EPOCHS)]
     np.testing.assert_allclose(found["score"], wanted["score"], rtol=1e-6)
+
+
+def test_the_scores_of_clips_are_the_means_of_their_windows(folder):
+    windows, scores = read_windows(folder), read_scores(folder)
+    assert list(windows) == list(scores) and len(windows) == 2 * len(scores)
+    assert windows["clip"].str.fullmatch(r".+#[01]").all()
+    by = ["split", "epochs", windows["clip"].str.split("#").str[0]]
+    wanted = windows.groupby(by)["score"].mean()
+    found = scores.set_index(["split", "epochs", "clip"])["score"]
+    pd.testing.assert_series_equal(found.sort_index(), wanted, rtol=1e-6)
+
+
+def test_a_run_without_scores_of_windows_is_named(folder, tmp_path):
+    (tmp_path / "scores.csv").write_bytes((folder / "scores.csv").read_bytes())
+    with pytest.raises(FakeOrRealError, match=f"{tmp_path}: holds no scores of windows. Delete it"):
+        read_windows(tmp_path)
 
 
 def test_misclassified_clips_are_written_beside_the_scores(folder):

@@ -153,4 +153,4 @@ def test_a_detector_is_found(project):
 def test_systems_without_a_detector(project, name):
     with pytest.raises(FakeOrRealError) as error:
         frozen_systems.find_detector(name)
-    assert str(error.value) == f"`system` must be one of spy_cnn, spy_vit. Received: {name!r}."
+    assert str(error.value) == f"`system` must be one of spy_cnn, spy_vit, wild_cnn. Received: {name!r}."

@@ -65,6 +65,17 @@ def test_numbers_are_those_of_cnn_and_transformers():
         assert f"| `{row.system}` | {' | '.join(cells)} |" in README
 
 
+def test_numbers_are_those_of_speakers_never_heard():
+    for row in committed("wild_systems").query("threshold == 'validation'").itertuples():
+        cells = [row.level, f"{row.eer:.1f} [{row.eer_low:.1f}, {row.eer_high:.1f}]", f"{row.auc:.2f}"]
+        cells += [f"{row.accuracy:.1f}", f"{row.majority:.1f}"]
+        assert f"| `{row.system}` | {' | '.join(cells)} |" in README
+    eers, splits = committed("wild_speakers").set_index("speaker")["eer"], committed("wild_splits").set_index("scheme")
+    assert f"is {eers.mean():.1f} ± {eers.std():.1f} %, the worst {eers.idxmax()} with {eers.max():.1f} %" in README
+    shown = f"{splits.loc['recording', 'eer']:.1f} % where one\nby speaker shows {splits.loc['speaker', 'eer']:.1f} %"
+    assert shown in README
+
+
 def test_trivial_measures_do_not_tell_real_from_fake():
     shortcuts = committed("shortcuts").set_index("measure")
     assert (shortcuts.loc["all together"] <= SHORTCUT_LIMIT).all()

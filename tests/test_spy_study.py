@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fakeorreal import audio, spy_study, systems
+from fakeorreal import audio, systems
 from fakeorreal.features import PowerSpectrogram
 from fakeorreal.spy_study import CHANNELS, SpyStudy
 
@@ -103,7 +103,7 @@ def test_learning_curves_grow_to_the_main_run(study, untrained):
 
 
 def test_the_lesson_leaks_where_chunks_are_drawn(study, untrained, monkeypatch):
-    monkeypatch.setattr(spy_study, "POOL", 3)
+    monkeypatch.setattr("fakeorreal.corpus_study.POOL", 3)
     scores = study.split_lesson("xgboost")
     assert list(scores["scheme"].unique()) == ["chunk", "recording", "speaker"]
     testing = scores[scores["split"] == "testing"].groupby("scheme")

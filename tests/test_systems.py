@@ -43,11 +43,11 @@ def test_how_much_of_ai_spy_a_profile_runs():
 
 
 def test_the_wild_cnn_hears_seconds_and_the_published_one_is_as_it_was_trained():
-    for name in WILD_SYSTEMS:
+    for name, parameters in (("wild_cnn", 4926 * 4 + 2), ("wild_cnn_published", 4928)):
         system = get_system(name)
         assert system.window == system.front_end.seconds == 1.0
         model = build_network(system.network or name, system.front_end.shape, **system.options)
-        assert sum(v.shape.num_elements() for v in model.trainable_variables) == 4928
+        assert sum(v.shape.num_elements() for v in model.trainable_variables) == parameters
     assert (system.front_end.published, system.learning_rate, system.batch, system.standardise) == (True, 1e-4, 32, ())
     assert not get_system("wild_cnn").front_end.published
 

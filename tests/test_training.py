@@ -279,6 +279,10 @@ def test_windows_of_a_clip_are_averaged():
     scores = training.score_clips(DNN, First(), features)
     assert list(scores["clip"]) == [f"c{k:03d}" for k in range(10)]
     np.testing.assert_allclose(scores["score"], features.values[:, 0].reshape(10, 3).mean(axis=1), rtol=1e-6)
+    windows = training.score_windows(DNN, First(), features)
+    assert windows["clip"].to_list() == features.corpus["clip"].to_list()
+    np.testing.assert_allclose(windows["score"], features.values[:, 0], rtol=1e-6)
+    pd.testing.assert_frame_equal(training.mean_over_windows(windows.assign(epochs=3)).drop(columns="epochs"), scores)
 
 
 def test_classical_systems_score_higher_for_fake():
@@ -315,7 +319,7 @@ class Pictures(Table):
 @pytest.mark.parametrize("n", [5, 512, 700])
 def test_moments_are_those_of_all_rows_at_once(n, axes, others):
     pictures = Pictures(n, 3)
-    mean, variance = training._moments(pictures, axes)
+    mean, variance = training.moments(pictures, axes)
     every_row = pictures.rows(np.arange(n)).astype(float)
     np.testing.assert_allclose(mean, every_row.mean(axis=others), rtol=1e-12)
     np.testing.assert_allclose(variance, every_row.var(axis=others), rtol=1e-9)

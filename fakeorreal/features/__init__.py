@@ -19,8 +19,9 @@ FRONT_ENDS = {
     "Waveform": "waveform",
     "PowerSpectrogram": "power_spectrogram",
     "WildMel": "wild_mel",
+    "FrameMel": "frame_mel",
 }
-_HOMES = {**FRONT_ENDS, "extract": "cache", "Features": "cache"}
+_HOMES = {**FRONT_ENDS, "FrameFeatures": "frame_features", "extract": "cache", "Features": "cache"}
 __all__ = ["build_front_end", *_HOMES]
 
 

@@ -1,11 +1,11 @@
 """The mel spectrogram of the In-the-Wild CNN: as published, and its logarithm, which loudness does not change."""
 
 import dataclasses
-from functools import lru_cache
 
 import numpy as np
 
 from fakeorreal.audio import SAMPLE_RATE
+from fakeorreal.features.htk_filters import htk_filters
 from fakeorreal.features.log_stft import LOG_OFFSET, power_spectrogram
 from fakeorreal.features.waveform import prepare
 
@@ -53,19 +53,10 @@ class WildMel:
     def __call__(self, y):
         frames = self.shape[1]
         y = prepare(y, sr=self.sr, seconds=None if self.published else self.seconds)[: frames * HOP]
-        mel = (power_spectrogram(y[None], N_FFT, HOP)[0, :frames] @ _filters(self.sr)).T[..., None]
+        mel = (power_spectrogram(y[None], N_FFT, HOP)[0, :frames] @ htk_filters(self.sr, N_FFT, N_MELS)).T[..., None]
         if self.published:
             return np.pad(mel, [(0, 0), (0, frames - mel.shape[1]), (0, 0)])
         return np.maximum(10 * np.log10(mel / (mel.max() or 1) + LOG_OFFSET), -TOP_DB)
 
     def config(self):
         return {"class": type(self).__name__, "version": VERSION, **dataclasses.asdict(self)}
-
-
-@lru_cache(maxsize=8)
-def _filters(sr):
-    """Triangles of height 1 between points that lie evenly on the mel scale of HTK, shape (1 + N_FFT // 2, N_MELS)."""
-    points = 700 * (10 ** np.linspace(0, np.log10(1 + sr / 2 / 700), N_MELS + 2) - 1)
-    tips = np.eye(N_MELS + 2)[1:-1]
-    bins = np.linspace(0, sr / 2, 1 + N_FFT // 2)
-    return np.stack([np.interp(bins, points, tip) for tip in tips], axis=1).astype(np.float32)

@@ -15,6 +15,7 @@ _HOMES = {
     "dnn": "dnn",
     "dnn_published": "dnn",
     "lcnn": "lcnn",
+    "localizer": "localizer",
     "spectrogram_transformer": "spectrogram_transformer",
     "spy_cnn": "spy_cnn",
     "vision_transformer": "vision_transformer",
