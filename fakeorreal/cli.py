@@ -54,6 +54,23 @@ def _parser():
     _add_detector(analyze)
     analyze.set_defaults(run=_analyze)
 
+    locate = commands.add_parser(
+        "locate",
+        help="where is the fake part? manipulated stretches of recordings, with times and confidence",
+        description="Where is the fake part? Exit code: 0, 2 if a file failed (the others are located).",
+    )
+    locate.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help="folders are searched to the bottom")
+    locate.add_argument(
+        "--format",
+        choices=("text", "json", "csv", "rttm", "audacity"),
+        default="text",
+        help="audacity: a label track of one recording; default: text",
+    )
+    locate.add_argument("--out", metavar="FILE", help="write the result there instead of printing it")
+    locate.add_argument("--figure", metavar="OUT.png", help="draw one recording: spectrogram, probability, stretches")
+    locate.add_argument("--locator", metavar="FOLDER", help="a frozen localiser other than that of the package")
+    locate.set_defaults(run=_locate)
+
     build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")
     build.add_argument("folder", nargs="?", default="data/prompts", type=Path, help="default: %(default)s")
     build.set_defaults(run=_build)
@@ -64,8 +81,15 @@ def _parser():
     validate.set_defaults(run=_validate)
 
     audit = commands.add_parser("audit", help="what tells real from fake besides being fake")
-    audit.add_argument("folder", nargs="?", help="default: $FAKEORREAL_DATA, else data/prompts")
-    audit.add_argument("--dataset", default="for-norm", help="default: %(default)s")
+    audit.add_argument(
+        "folder",
+        nargs="?",
+        help="Fake-or-Real, In-the-Wild, or clips in real/ and fake/ or named by manifest.csv; "
+        "default: $FAKEORREAL_DATA, else data/prompts",
+    )
+    audit.add_argument("--dataset", help="version of Fake-or-Real; default: the first that is there, for-norm first")
+    audit.add_argument("--html", metavar="OUT.html", help="write a page")
+    audit.add_argument("--markdown", metavar="OUT.md", help="write the same as Markdown")
     audit.set_defaults(run=_audit)
 
     prepare = commands.add_parser(
@@ -79,6 +103,19 @@ def _parser():
     prepare.add_argument("--mp3", action="store_true", help="send both classes through MP3 at 48 kbit/s")
     prepare.add_argument("--tree", action="store_true", help="only make SRC with its sub-folders, for you to fill")
     prepare.set_defaults(run=_prepare)
+
+    manipulate = commands.add_parser(
+        "manipulate",
+        help="make partly fake audio of real recordings: pairs of clips, real and with regions made anew",
+        description="Make partly fake audio: pairs of real clips and the same with regions made anew, in the layout of "
+        "FakeSound. Exit code: 0, 2 if a recording or a clip of it could not be used, 130 if interrupted.",
+    )
+    manipulate.add_argument(
+        "src", metavar="SRC", help="real recordings at any depth; clips are spliced within the folder they lie in"
+    )
+    manipulate.add_argument("dst", metavar="DST", help="new folder, or one begun by the same command")
+    manipulate.add_argument("--seed", type=int, default=0, help="of sets, regions and edits; default: %(default)s")
+    manipulate.set_defaults(run=_manipulate)
 
     train = commands.add_parser("train-detector", help="train, calibrate and freeze a detector on a folder of clips")
     train.add_argument("folder", help="with manifest.csv, or training|validation|testing/real|fake")
@@ -153,6 +190,16 @@ def _analyze(options):
     print(report(found), f"\nPage: {options.out}", sep="\n")
 
 
+def _locate(options):
+    from fakeorreal.locate import run
+
+    try:
+        return run(options.paths, folder=options.locator, form=options.format, out=options.out, figure=options.figure)
+    except KeyboardInterrupt:
+        print("fakeorreal: interrupted.", file=sys.stderr)
+        return 130
+
+
 def _build(options):
     from fakeorreal.corpora.prompts_build import build
 
@@ -168,11 +215,24 @@ def _validate(options):
 
 
 def _audit(options):
-    from fakeorreal import audit
-    from fakeorreal.corpora import load_corpus
+    from fakeorreal.analysis_page import check_replaceable
+    from fakeorreal.audit import audit, load
+    from fakeorreal.audit_report import text, write_markdown, write_page
+    from fakeorreal.predict import check_writable
 
-    table = audit.shortcut_table({options.dataset: load_corpus(options.dataset, options.folder)})
-    print(table.to_string(index=False, float_format="{:.3f}".format))
+    writers = {options.html: write_page, options.markdown: write_markdown}
+    writers.pop(None, None)
+    for path in writers:
+        check_writable(Path(path))
+        check_replaceable(path)
+    name, corpus = load(options.folder, options.dataset)
+    found = audit(corpus, progress=sys.stderr.isatty())
+    for path, write in writers.items():
+        write(path, name, found)
+    print(text(name, found))
+    for clip in found.failed.itertuples():
+        print(f"fakeorreal: {clip.reason}", file=sys.stderr)
+    return 2 if len(found.failed) else 0
 
 
 def _prepare(options):
@@ -204,6 +264,21 @@ def _prepare(options):
     for recording in failed.itertuples():
         print(f"fakeorreal: {recording.file}: {recording.reason}", file=sys.stderr)
     return 2 if len(failed) else 0
+
+
+def _manipulate(options):
+    from fakeorreal.corpora.manipulate import manipulate
+
+    try:
+        sources, left_out = manipulate(options.src, options.dst, seed=options.seed)
+    except KeyboardInterrupt:
+        print("fakeorreal: interrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    table = sources.groupby("set", sort=False, as_index=False).agg(recordings=("file", "size"), pairs=("pairs", "sum"))
+    print(table.to_string(index=False))
+    for part in left_out.itertuples():
+        print(f"fakeorreal: {part.file}: {part.reason}", file=sys.stderr)
+    return 2 if len(left_out) else 0
 
 
 def _train_detector(options):

@@ -13,6 +13,7 @@ import soundfile as sf
 
 import fakeorreal
 import fakeorreal.detector
+from fakeorreal import audio
 from fakeorreal.cli import main
 from fakeorreal.corpora import for_dataset, prompts_build
 
@@ -110,19 +111,6 @@ def test_validate_named_versions(capsys, for_tree):
 def test_the_data_folder_may_come_from_the_environment(capsys, few_clips, monkeypatch):
     monkeypatch.setenv("FAKEORREAL_DATA", str(few_clips))
     assert main(["validate"]) == 0
-
-
-def test_audit(capsys, for_tree):
-    root = for_tree(per_class=30)
-    for path in root.rglob("fake/*.wav"):  # an obvious shortcut
-        sf.write(path, np.float32(0.1) * sf.read(path, dtype="float32")[0], 16000)
-    assert main(["audit", str(root)]) == 0
-    table = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    table = {name.strip(): value for name, value in table.items()}
-    assert table["measure"] == "for-norm"
-    assert float(table["level"]) == 0
-    assert float(table["duration"]) == 0.5
-    assert float(table["all together"]) > 0.95
 
 
 def test_audit_of_nothing_readable(capsys, for_tree):
@@ -336,6 +324,7 @@ def test_an_analysis_needs_no_tensorflow(recordings, tiny_detector):
     script = f"""
 import sys
 sys.modules["keras"] = sys.modules["tensorflow"] = sys.modules["matplotlib"] = sys.modules["pandas"] = None
+from fakeorreal import audio
 from fakeorreal.cli import main
 sys.exit(main(["analyze", "recordings/a.wav", "--detector", {str(tiny_detector)!r}]))
 """
@@ -409,6 +398,7 @@ print([name for name in {HEAVY} if name in sys.modules])
 def test_a_prediction_is_light(recordings, tiny_detector):
     script = f"""
 import pathlib, sys, time
+from fakeorreal import audio
 from fakeorreal.cli import main
 main(["predict", "recordings/a.wav", "--json", "--report", "out.html", "--detector", {str(tiny_detector)!r}])
 print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
@@ -448,3 +438,18 @@ def test_grid_prints_a_ranking_and_keeps_every_run(for_tree, tmp_path, monkeypat
     assert len(pd.read_csv("out.csv")) == 4
     assert main(["grid", str(tmp_path / "none.toml")]) == 2
     assert "none.toml: cannot be read" in capsys.readouterr().err
+
+
+def test_manipulate_makes_pairs_and_names_what_it_cannot_use(tmp_path, make_speech, capsys):
+    for k in range(6):
+        audio.write(tmp_path / "real" / f"{k}.wav", make_speech(4.0, 16000, seed=k), sr=16000)
+    arguments = ["manipulate", str(tmp_path / "real"), str(tmp_path / "pairs")]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert {line.split()[0] for line in out.splitlines()} >= {"train", "validation", "easy", "hard", "zeroshot"}
+    assert (tmp_path / "pairs" / "meta_data" / "zeroshot.json").is_file()
+    assert main(arguments) == 0 and capsys.readouterr().out == out  # nothing is left to do
+    (tmp_path / "real" / "broken.wav").write_text("no audio")
+    assert main([*arguments[:2], str(tmp_path / "other")]) == 2
+    assert "broken.wav" in capsys.readouterr().err
+    assert main(["manipulate", str(tmp_path / "none"), str(tmp_path / "x")]) == 2
