@@ -8,6 +8,8 @@ from pathlib import Path
 from fakeorreal import __version__
 from fakeorreal.errors import FakeOrRealError
 
+_MOST_LEAKS = 20  # that are printed; all are in the CSV
+
 
 def main(arguments=None):
     """Run a command; returns the exit code: 0, or 2 for an error that the user can mend."""
@@ -91,6 +93,18 @@ def _parser():
     audit.add_argument("--html", metavar="OUT.html", help="write a page")
     audit.add_argument("--markdown", metavar="OUT.md", help="write the same as Markdown")
     audit.set_defaults(run=_audit)
+
+    duplicates = commands.add_parser(
+        "duplicates",
+        help="which clips hold the same recording? copies by bytes, by samples and by ear, and leaks across splits",
+        description="Which clips hold the same recording, cut, coded, re-recorded or not, and do splits or groups keep "
+        "them apart? Exit code: 0, 2 if a clip cannot be read (the others are compared).",
+    )
+    duplicates.add_argument("folder", nargs="?", help="as of audit")
+    duplicates.add_argument("--dataset", help="as of audit; for-combined compares the versions of Fake-or-Real")
+    duplicates.add_argument("--csv", metavar="OUT.csv", help="write all pairs")
+    duplicates.add_argument("--cache", default="data/features", help="where fingerprints go; default: %(default)s")
+    duplicates.set_defaults(run=_duplicates)
 
     prepare = commands.add_parser(
         "prepare",
@@ -230,6 +244,37 @@ def _audit(options):
     for path, write in writers.items():
         write(path, name, found)
     print(text(name, found))
+    for clip in found.failed.itertuples():
+        print(f"fakeorreal: {clip.reason}", file=sys.stderr)
+    return 2 if len(found.failed) else 0
+
+
+def _duplicates(options):
+    from fakeorreal.audit import load
+    from fakeorreal.duplicates import find_duplicates, leaks
+    from fakeorreal.files import write_atomically
+    from fakeorreal.predict import check_writable
+
+    if options.csv:
+        check_writable(Path(options.csv))
+    name, corpus = load(options.folder, options.dataset)
+    found = find_duplicates(corpus, folder=options.cache, progress=sys.stderr.isatty())
+    if options.csv:
+        write_atomically(options.csv, found.pairs.to_csv(index=False, lineterminator="\n").encode())
+    leaking = leaks(found.pairs)
+    across = leaking["split_a"] != leaking["split_b"]
+    words = {
+        "pairs": found.pairs,
+        "of them across splits": leaking[across],
+        "in one split, across groups": leaking[~across],
+    }
+    for what, pairs in words.items():
+        kinds = ", ".join(f"{(pairs['kind'] == kind).sum()} by {kind}" for kind in ("bytes", "samples", "near"))
+        print(f"{name}: {len(pairs)} {what} ({kinds}).")
+    if len(leaking):
+        columns = ["kind", "score", "offset", "split_a", "split_b", "clip_a", "clip_b"]
+        worst = leaking.assign(within=~across).sort_values(["within", "score"], ascending=[True, False])
+        print(worst[columns].head(_MOST_LEAKS).to_string(index=False, float_format="{:.2f}".format))
     for clip in found.failed.itertuples():
         print(f"fakeorreal: {clip.reason}", file=sys.stderr)
     return 2 if len(found.failed) else 0

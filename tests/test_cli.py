@@ -121,6 +121,21 @@ def test_audit_of_nothing_readable(capsys, for_tree):
     assert "readable clips" in one_line_on_stderr(capsys)
 
 
+def test_duplicates_across_splits_are_named(capsys, tmp_path, for_tree, make_speech):
+    root = for_tree(per_class=4)
+    original, copy = (root / "for-norm" / split / "real" / "copied.wav" for split in ("training", "testing"))
+    audio.write(original, make_speech(4.0, 16000, seed=99), sr=16000)
+    audio.write(copy, 0.5 * sf.read(original)[0][3200:], sr=16000)
+    arguments = ["duplicates", str(root), "--cache", str(tmp_path / "cache"), "--csv", str(tmp_path / "pairs.csv")]
+    assert main(arguments) == 0
+    assert "1 by near" in capsys.readouterr().out
+    pairs = pd.read_csv(tmp_path / "pairs.csv").query("kind == 'near'")
+    assert pairs[["split_a", "split_b"]].to_numpy().tolist() == [["testing", "training"]]
+    (root / "for-norm" / "testing" / "real" / "broken.wav").write_bytes(b"no sound")
+    assert main(arguments) == 2
+    assert "broken.wav" in capsys.readouterr().err
+
+
 def test_build_prints_the_manifest(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(prompts_build, "build", lambda folder: folder / "manifest.csv")
     assert main(["build-prompts", str(tmp_path)]) == 0

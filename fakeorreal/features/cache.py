@@ -90,7 +90,7 @@ def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
     folder.mkdir(parents=True, exist_ok=True)
 
     rows = corpus.reset_index(drop=True)
-    contents, reasons = _hash_files(rows["path"].unique())
+    contents, reasons = hash_files(rows["path"].unique())
     keys = [_row_key(row, contents[row.path]) if row.path in contents else row.path for row in rows.itertuples()]
     places = _stored(folder)
     missing = {}
@@ -119,7 +119,7 @@ def _digest(value):
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _hash_files(paths):
+def hash_files(paths):
     """Content hashes by path, and by path the reason why a file has none."""
 
     def digest(path):
