@@ -58,6 +58,18 @@ def test_numbers_are_those_of_the_generators():
         assert f"| `{row.system}` | {' | '.join(cells)} |" in README
 
 
+def test_numbers_are_those_of_the_generators_with_five_seeds():
+    seen = committed("vocoded-prompts-full/generators_one_by_one").query("seen").set_index("system")
+    for row in committed("vocoded-prompts-full/generators").itertuples():
+        one = seen.loc[row.system]
+        cells = [f"{one.eer:.1f} ± {one.eer_sd:.1f}"]
+        cells.append(f"{row.aeer:.1f} ± {row.aeer_sd:.1f} [{row.aeer_low:.1f}, {row.aeer_high:.1f}]")
+        assert f"| `{row.system}` | {' | '.join(cells)} |" in README
+    matrix = committed("vocoded-prompts-full/generators_matrix").set_index(["trained_on", "generator"])["eer"]
+    there, back = matrix["cepstral", "harmonic-noise"], matrix["harmonic-noise", "cepstral"]
+    assert f"at {there:.1f} % and the other way round at\n{back:.1f} %" in README
+
+
 def test_numbers_are_those_of_cnn_and_transformers():
     for row in committed("spy_systems").dropna(subset="eer").itertuples():
         cells = [f"{row.parameters:,}", f"{row.n_training:,.0f}"]
