@@ -70,7 +70,9 @@ def _parser():
     )
     locate.add_argument("--out", metavar="FILE", help="write the result there instead of printing it")
     locate.add_argument("--figure", metavar="OUT.png", help="draw one recording: spectrogram, probability, stretches")
-    locate.add_argument("--locator", metavar="FOLDER", help="a frozen localiser other than that of the package")
+    locate.add_argument(
+        "--locator", required=True, metavar="FOLDER", help="a frozen localiser, as fakeorreal.freeze_locator writes it"
+    )
     locate.set_defaults(run=_locate)
 
     build = commands.add_parser("build-prompts", help="build the embedded corpus (real prompts, synthetic fakes)")

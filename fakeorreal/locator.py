@@ -24,9 +24,6 @@ from fakeorreal.streams import open_stream, stream_array
 FRAME = round(HOP * SAMPLE_RATE)
 """Samples of a frame, 20 ms."""
 
-FOLDER = Path(__file__).parent / "weights" / "locator"
-"""Of the localiser that comes with the package."""
-
 _FIELDS = ("name", "version", "sr", "front_end", "member", "calibration", "threshold", "threshold_from", "regions")
 
 
@@ -156,11 +153,11 @@ class Locator:
         return self._network.run([given], {taken: x})[0][0, :frames]
 
 
-def load_locator(folder=None):
+def load_locator(folder):
     """Load a frozen localiser.
 
     Args:
-        folder: as written by ``fakeorreal.freeze_locator``; None for the one that comes with the package.
+        folder: as written by ``fakeorreal.freeze_locator``.
 
     Returns:
         Locator.
@@ -168,7 +165,7 @@ def load_locator(folder=None):
     Raises:
         FakeOrRealError: no localiser there, a malformed ``locator.json``, or a network that is not the frozen one.
     """
-    folder = FOLDER if folder is None else Path(folder)
+    folder = Path(folder)
     path = folder / "locator.json"
     if not path.is_file():
         raise FakeOrRealError(f"{folder}: holds no locator.json. Name a folder that freeze_locator has written.")
