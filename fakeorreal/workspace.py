@@ -32,6 +32,7 @@ class Workspace:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if self.profile.threads:  # read by TensorFlow when it starts
             os.environ["TF_NUM_INTRAOP_THREADS"] = str(self.profile.threads)
+            os.environ["TF_NUM_INTEROP_THREADS"] = "1"  # operators that share the threads round differently each time
 
     def name_corpus(self, name, *, embedded):
         """Say what is studied, and with that where results go."""
