@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import math
 import os
 from dataclasses import asdict, dataclass
@@ -13,8 +12,7 @@ import numpy as np
 from fakeorreal import audio, speech
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import build_front_end
-from fakeorreal.frozen_network import load_network
+from fakeorreal.frozen_network import load_network, read_settings
 from fakeorreal.streams import open_stream, stream_array
 
 SHORTEST = 0.5  # seconds of audio that a verdict needs
@@ -193,14 +191,7 @@ def load_detector(folder=None):
     path = folder / "detector.json"
     if not path.is_file():
         raise FakeOrRealError(f"{folder}: holds no detector.json. Name a folder that fakeorreal.freeze has written.")
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        check_settings(settings)
-        front_end = build_front_end(settings["front_end"])
-    except KeyError as error:
-        raise FakeOrRealError(f"{path}: lacks {error}. Copy the folder again.") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise FakeOrRealError(f"{path}: is malformed: {error} Copy the folder again.") from error
+    settings, front_end = read_settings(path, check_settings)
     return Detector(
         settings, front_end, [load_network(folder, member, front_end.shape) for member in settings["members"]]
     )

@@ -1,11 +1,36 @@
-"""A network as it was frozen: an ONNX file whose content is known by its hash, run without TensorFlow."""
+"""What was frozen to a folder: settings in JSON, and ONNX files known by their hash, run without TensorFlow."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import onnxruntime
 
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.features import build_front_end
+
+
+def read_settings(path, check):
+    """Read the settings of a frozen detector or localiser.
+
+    Args:
+        path: JSON file.
+        check: function of the settings that raises what is wrong with them.
+
+    Returns:
+        (settings, front_end).
+
+    Raises:
+        FakeOrRealError: they are malformed, lack a value or break a rule.
+    """
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        check(settings)
+        return settings, build_front_end(settings["front_end"])
+    except KeyError as error:
+        raise FakeOrRealError(f"{path}: lacks {error}. Copy the folder again.") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise FakeOrRealError(f"{path}: is malformed: {error} Copy the folder again.") from error
 
 
 def load_network(folder, member, shape, *, threads=1):

@@ -4,7 +4,6 @@ Windows of ten seconds overlap by half, so that no edge of a window lies at an e
 say of a frame is blended, the one in whose middle it lies counting more. Runs without TensorFlow.
 """
 
-import json
 import math
 import os
 from dataclasses import dataclass, field
@@ -16,9 +15,8 @@ from fakeorreal import audio
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.detector import SHORTEST
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import build_front_end
 from fakeorreal.frame_regions import HOP, regions_of
-from fakeorreal.frozen_network import load_network
+from fakeorreal.frozen_network import load_network, read_settings
 from fakeorreal.streams import open_stream, stream_array
 
 FRAME = round(HOP * SAMPLE_RATE)
@@ -169,14 +167,7 @@ def load_locator(folder):
     path = folder / "locator.json"
     if not path.is_file():
         raise FakeOrRealError(f"{folder}: holds no locator.json. Name a folder that freeze_locator has written.")
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        check_settings(settings)
-        front_end = build_front_end(settings["front_end"])
-    except KeyError as error:
-        raise FakeOrRealError(f"{path}: lacks {error}. Copy the folder again.") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise FakeOrRealError(f"{path}: is malformed: {error} Copy the folder again.") from error
+    settings, front_end = read_settings(path, check_settings)
     network = load_network(folder, settings["member"], front_end.shape, threads=0)
     return Locator(settings, front_end, network)
 
