@@ -22,7 +22,7 @@ def drawn(monkeypatch):
     """The kinds that were drawn, with the names of vocoders; nothing is synthesised."""
     kinds = []
     monkeypatch.setattr(resynthesis, "copy_synthesis", lambda y, name, *, sr, seed: (kinds.append(name), y[::-1])[1])
-    for name in ("_mel_inversion", "_imaging"):
+    for name in ("invert_mel", "leave_images"):
         monkeypatch.setattr(resynthesis, name, lambda y, sr, rng, name=name: (kinds.append(name), y)[1])
     return kinds
 
@@ -59,8 +59,8 @@ class Choices:
 def test_kinds_are_drawn_3_to_4_to_1(drawn):
     for seed in range(800):
         resynthesise(np.zeros(10, np.float32), sr=SR, rng=np.random.default_rng(seed))
-    assert set(drawn) == {*VOCODERS, "_mel_inversion", "_imaging"}
-    shares = [np.mean([kind in VOCODERS for kind in drawn]), drawn.count("_mel_inversion") / 800]
+    assert set(drawn) == {*VOCODERS, "invert_mel", "leave_images"}
+    shares = [np.mean([kind in VOCODERS for kind in drawn]), drawn.count("invert_mel") / 800]
     assert shares == pytest.approx([3 / 8, 4 / 8], abs=0.06)
     assert min(drawn.count(name) for name in VOCODERS) > 40  # of 75 each
 
@@ -100,7 +100,7 @@ def test_silence_stays_next_to_silence():
 
 @pytest.mark.parametrize(("n_fft", "parts", "mels"), [(512, 8, 50), (1024, 4, 80), (2048, 4, 128)])
 def test_mel_inversion_keeps_the_mel_envelope(speech, n_fft, parts, mels):
-    out = resynthesis._mel_inversion(speech, SR, Choices(n_fft, parts, mels, "both", 16))
+    out = resynthesis.invert_mel(speech, sr=SR, rng=Choices(n_fft, parts, mels, "both", 16))
     assert likeness(speech, out) > 0.85
     assert abs(np.corrcoef(speech, out)[0, 1]) < 0.5
 
@@ -113,8 +113,8 @@ def test_the_phase_or_the_resolution_alone_can_be_lost(speech):
         spectrum(y)
         for y in (
             speech,
-            resynthesis._mel_inversion(speech, SR, Choices(1024, 4, 50, "phase", 30)),
-            resynthesis._mel_inversion(speech, SR, Choices(1024, 4, 50, "resolution")),
+            resynthesis.invert_mel(speech, sr=SR, rng=Choices(1024, 4, 50, "phase", 30)),
+            resynthesis.invert_mel(speech, sr=SR, rng=Choices(1024, 4, 50, "resolution")),
         )
     )
 
@@ -135,7 +135,7 @@ def test_the_phase_or_the_resolution_alone_can_be_lost(speech):
 def test_imaging_mirrors_the_low_band_into_the_high(factor, length):
     y = np.random.default_rng(0).standard_normal(2 * SR).astype(np.float32)
     y = 0.1 * np.sin(2 * np.pi * 700 * np.arange(2 * SR) / SR).astype(np.float32) + 1e-4 * y
-    out = resynthesis._imaging(y, SR, Choices(factor, length))
+    out = resynthesis.leave_images(y, sr=SR, rng=Choices(factor, length))
     assert decibel(power(out) / power(y)) == pytest.approx(0, abs=0.5)
     image = SR / factor - 700
     neighbours = band_power(out, image - 400, image - 200)

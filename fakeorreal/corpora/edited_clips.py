@@ -30,8 +30,8 @@ from fakeorreal.corpora import edited_pairs, prompts, prompts_build
 from fakeorreal.corpora.edited_pairs import SECONDS, SETS, make_pair, write_sets
 from fakeorreal.errors import FakeOrRealError
 
-BUILD_VERSION = 1  # raise when other clips are chosen
-PAIRS = {"train": (80, 40), "validation": (13, 7), "easy": (13, 7), "hard": (13, 7), "zeroshot": (20, 10)}
+BUILD_VERSION = 2  # raise when other clips are chosen
+PAIRS = {"train": (80, 40), "validation": (13, 7), "easy": (13, 7), "hard": (13, 7), "zeroshot": (48, 12)}
 """How many pairs of speech and of music a set has."""
 
 MUSIC_PACKAGE = "asterisk-moh-opsound-g722"

@@ -9,20 +9,27 @@ import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
 from fakeorreal.audio import fit_length, resample
-from fakeorreal.channels import to_length
+from fakeorreal.channels import at_bit_rate, to_length
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.synthesis.resynthesis import invert_mel, leave_images
 from fakeorreal.synthesis.vocoders import copy_synthesis
 
 SHORTEST = 0.05  # seconds of a region: what copy synthesis needs
 _CONTEXT = 0.3  # seconds on each side of a region whose spectrum fills it
+_LEAST = 0.2  # seconds that resynthesis needs
 _ORDER = 18  # of linear prediction
 _NOISE = 3.0  # dB below the region that denoising adds
 _DRAWS = 8  # stretches of a donor, of which the loudest is taken
 
 
 def mel_inversion(y, start, stop, *, sr, rng, donor=None):
-    """The region from its mel spectrogram, the phase by Griffin-Lim (1984)."""
-    return copy_synthesis(y[start:stop], "griffin-lim", sr=sr, seed=0)
+    """The region from its magnitudes, as bands of mel or not, see `resynthesis.invert_mel`."""
+    return _within(invert_mel, y, start, stop, sr=sr, rng=rng)
+
+
+def imaging(y, start, stop, *, sr, rng, donor=None):
+    """The region as imperfect upsampling leaves it, see `resynthesis.leave_images`."""
+    return _within(leave_images, y, start, stop, sr=sr, rng=rng)
 
 
 def noise_lpc(y, start, stop, *, sr, rng, donor=None):
@@ -48,7 +55,17 @@ def splice(y, start, stop, *, sr, rng, donor=None):
     return max(stretches, key=_rms)
 
 
-def vocoded(y, start, stop, *, sr, rng, donor=None):
+def lpc_vocoder(y, start, stop, *, sr, rng, donor=None):
+    """The region by linear prediction (Atal and Hanauer 1971)."""
+    return copy_synthesis(y[start:stop], "lpc", sr=sr, seed=int(rng.integers(2**31)))
+
+
+def cepstral_vocoder(y, start, stop, *, sr, rng, donor=None):
+    """The region by a cepstral envelope and mixed excitation (Oppenheim 1969)."""
+    return copy_synthesis(y[start:stop], "cepstral", sr=sr, seed=int(rng.integers(2**31)))
+
+
+def harmonic_vocoder(y, start, stop, *, sr, rng, donor=None):
     """The region as sinusoids and noise (Serra and Smith 1990)."""
     return copy_synthesis(y[start:stop], "harmonic-noise", sr=sr, seed=int(rng.integers(2**31)))
 
@@ -71,13 +88,31 @@ def denoising(y, start, stop, *, sr, rng, donor=None):
     return librosa.istft(gain * noisy, n_fft=512, hop_length=128, length=len(region))
 
 
+def stretching(y, start, stop, *, sr, rng, donor=None):
+    """The region made slower or faster by a phase vocoder (Flanagan and Golden 1966), and back again."""
+    rate = rng.uniform(1.1, 1.4) ** rng.choice([-1, 1])
+    there = librosa.effects.time_stretch(y[start:stop], rate=rate, n_fft=512)
+    return to_length(librosa.effects.time_stretch(there, rate=1 / rate, n_fft=512), stop - start)
+
+
+def coding(y, start, stop, *, sr, rng, donor=None):
+    """The region through a codec of few bits, as if it came from elsewhere."""
+    codec = str(rng.choice(["mp3", "opus"]))
+    return at_bit_rate(y[start:stop], sr=sr, codec=codec, bit_rate=1000 * int(rng.integers(8, 20, endpoint=True)))
+
+
 EDITS = {
     "mel-inversion": mel_inversion,
+    "imaging": imaging,
     "noise-lpc": noise_lpc,
     "splice": splice,
-    "vocoded": vocoded,
     "reversal": reversal,
     "denoising": denoising,
+    "stretching": stretching,
+    "coding": coding,
+    "lpc-vocoder": lpc_vocoder,
+    "cepstral-vocoder": cepstral_vocoder,
+    "harmonic-vocoder": harmonic_vocoder,
 }
 """Ways to make samples [start, stop) of a clip anew: (y, start, stop, *, sr, rng, donor) → shape (stop - start,)."""
 
@@ -147,6 +182,14 @@ def extend_band(y, reference, *, sr):
     image -= _lower_half(image, sr)
     high = reference - _lower_half(reference, sr)
     return low + image * (_rms(high) / max(_rms(image), 1e-9))
+
+
+def _within(make, y, start, stop, *, sr, rng):
+    """The region of what is made of it and, where it is short, of what lies around it."""
+    around = max(0, round(_LEAST * sr) - (stop - start))
+    first = max(0, min(start - around // 2, len(y) - (stop - start) - around))
+    made = make(y[first : max(stop, first + stop - start + around)], sr=sr, rng=rng)
+    return made[start - first : stop - first]
 
 
 def _lower_half(y, sr):

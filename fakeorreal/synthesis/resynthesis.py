@@ -29,18 +29,18 @@ def resynthesise(y, *, sr, rng):
     if kind == "vocoder":
         fake = copy_synthesis(y, str(rng.choice(list(VOCODERS))), sr=sr, seed=int(rng.integers(2**31)))
     elif kind == "mel inversion":
-        fake = _mel_inversion(y, sr, rng)
+        fake = invert_mel(y, sr=sr, rng=rng)
     else:
-        fake = _imaging(y, sr, rng)
+        fake = leave_images(y, sr=sr, rng=rng)
     return np.asarray(fake, np.float32)
 
 
-def _mel_inversion(y, sr, rng):
+def invert_mel(y, *, sr, rng):
     """Back from the magnitude spectrogram, of mel bands or of all bins, the phase estimated or kept.
 
     Window, hop, mel bands, iterations and initial phase of Griffin-Lim (fast variant: Perraudin 2013) are random. In
     one of four cases the magnitude is kept and only the phase lost, in another the phase is kept and only the mel
-    resolution lost, as a good neural vocoder would.
+    resolution lost, as a good neural vocoder would. Arguments and result are as for `resynthesise`.
     """
     n_fft = int(rng.choice([512, 1024, 2048]))
     hop = n_fft // int(rng.choice([4, 4, 8]))
@@ -63,11 +63,11 @@ def _mel_inversion(y, sr, rng):
     )
 
 
-def _imaging(y, sr, rng):
+def leave_images(y, *, sr, rng):
     """Spectral images of imperfect upsampling, as transposed convolutions leave them (Odena 2016; Pons 2021).
 
     The clip is decimated by 2 or 4 and brought back by zero-stuffing and a short random kernel; the high band is lost
-    or weakened.
+    or weakened. Arguments and result are as for `resynthesise`.
     """
     factor = int(rng.choice([2, 2, 4]))
     low = resample(y, sr_from=sr, sr_to=sr // factor)
