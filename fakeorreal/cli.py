@@ -42,6 +42,7 @@ def _parser():
     form.add_argument("--json", dest="format", action="store_const", const="json", help="short for --format json")
     predict.add_argument("--csv", metavar="OUT.csv", help="write file by file; what is in it already is not done again")
     predict.add_argument("--report", metavar="OUT.html", help="write a page to look at and listen to")
+    predict.add_argument("--locate", action="store_true", help="say which stretches were edited, too; see locate")
     _add_detector(predict)
     predict.set_defaults(run=_predict)
 
@@ -71,7 +72,7 @@ def _parser():
     locate.add_argument("--out", metavar="FILE", help="write the result there instead of printing it")
     locate.add_argument("--figure", metavar="OUT.png", help="draw one recording: spectrogram, probability, stretches")
     locate.add_argument(
-        "--locator", required=True, metavar="FOLDER", help="a frozen localiser, as fakeorreal.freeze_locator writes it"
+        "--locator", metavar="FOLDER", help="a frozen localiser; default: the one that comes with the package"
     )
     locate.set_defaults(run=_locate)
 
@@ -94,6 +95,7 @@ def _parser():
     audit.add_argument("--dataset", help="version of Fake-or-Real; default: the first that is there, for-norm first")
     audit.add_argument("--html", metavar="OUT.html", help="write a page")
     audit.add_argument("--markdown", metavar="OUT.md", help="write the same as Markdown")
+    _add_cluster(audit)
     audit.set_defaults(run=_audit)
 
     duplicates = commands.add_parser(
@@ -139,6 +141,13 @@ def _parser():
     train.add_argument("--cache", default="data/cache", help="for features; default: %(default)s")
     train.set_defaults(run=_train_detector)
 
+    train = commands.add_parser("train-locator", help="train, calibrate and freeze a localiser on edited clips")
+    train.add_argument("folder", help="in the layout of FakeSound, such as manipulate writes")
+    train.add_argument("--out", default="locator", help="folder to write; default: %(default)s")
+    train.add_argument("--epochs", type=int, default=8, help="passes over the training clips; default: %(default)s")
+    train.add_argument("--cache", default="data/cache", help="for features; default: %(default)s")
+    train.set_defaults(run=_train_locator)
+
     evaluate = commands.add_parser("evaluate-detector", help="score a detector on a folder: tables and figures")
     evaluate.add_argument("folder", help="as for train-detector")
     evaluate.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
@@ -149,6 +158,7 @@ def _parser():
     grid = commands.add_parser("grid", help="try every combination of recipe settings, over seeds, on validation")
     grid.add_argument("recipe", metavar="RECIPE.toml", help="system, epochs, settings, corpus; see the README")
     grid.add_argument("--out", default="data/grid.csv", help="one row per run; default: %(default)s")
+    _add_cluster(grid)
     grid.set_defaults(run=_grid)
 
     study = commands.add_parser("study", help="run all notebooks: tables to results/, figures to Images/")
@@ -162,6 +172,14 @@ def _add_detector(parser):
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--detector", metavar="FOLDER", help="default: the one that comes with the package")
     which.add_argument("--system", metavar="NAME", help="a detector that the study has trained here, such as spy_cnn")
+
+
+def _add_cluster(parser):
+    parser.add_argument(
+        "--dask",
+        metavar="tcp://HOST:PORT",
+        help="share the work out over the workers of this Dask scheduler; all must see the same folders",
+    )
 
 
 def _detector_folder(options):
@@ -181,6 +199,7 @@ def _predict(options):
             form=options.format,
             csv=options.csv,
             report=options.report,
+            locate=options.locate,
         )
     except KeyboardInterrupt:
         print("fakeorreal: interrupted. With --csv, the same command goes on from here.", file=sys.stderr)
@@ -235,6 +254,7 @@ def _audit(options):
     from fakeorreal.audit import audit, load
     from fakeorreal.audit_report import text, write_markdown, write_page
     from fakeorreal.predict import check_writable
+    from fakeorreal.scale_out import on_cluster
 
     writers = {options.html: write_page, options.markdown: write_markdown}
     writers.pop(None, None)
@@ -242,7 +262,8 @@ def _audit(options):
         check_writable(Path(path))
         check_replaceable(path)
     name, corpus = load(options.folder, options.dataset)
-    found = audit(corpus, progress=sys.stderr.isatty())
+    with on_cluster(options.dask, reads=corpus["path"]):
+        found = audit(corpus, progress=sys.stderr.isatty())
     for path, write in writers.items():
         write(path, name, found)
     print(text(name, found))
@@ -337,6 +358,15 @@ def _train_detector(options):
     print(f"{options.out}: {detector.name} {detector.version} ({detector.hash}), chosen on {len(scores):,} clips")
 
 
+def _train_locator(options):
+    from fakeorreal.locator_training import train_locator
+
+    locator, calling = train_locator(options.folder, options.out, cache=options.cache, epochs=options.epochs)
+    print(
+        f"{options.out}: {locator.name} {locator.version} ({locator.hash}), F1 at 1 s {calling.f1:.0f} % on validation"
+    )
+
+
 def _evaluate_detector(options):
     from fakeorreal.corpora import load_folder
     from fakeorreal.detector import load_detector
@@ -352,10 +382,12 @@ def _evaluate_detector(options):
 
 def _grid(options):
     from fakeorreal.grid import ranking, read_grid, run_grid
+    from fakeorreal.scale_out import on_cluster
 
     grid, corpus = read_grid(options.recipe)
-    name = Path(options.recipe).stem
-    table = run_grid(grid, corpus, options.out, features="data/features", runs="data/runs", name=name)
+    folders = {"features": Path("data/features"), "runs": Path("data/runs")}
+    with on_cluster(options.dask, reads=corpus["path"], writes=folders.values()):
+        table = run_grid(grid, corpus, options.out, **folders, name=Path(options.recipe).stem)
     print(ranking(table).to_string(index=False, float_format="{:.3g}".format))
 
 

@@ -78,7 +78,9 @@ def save_network(model, front_end, onnx):
     """Write a network as ONNX and, beside it, as ``.keras``; returns the SHA-256 of the former."""
     import keras
 
-    model.save(onnx.with_suffix(".keras"))
+    bare = keras.models.clone_model(model)  # without the state of the optimizer, twice as large as the weights
+    bare.set_weights(model.get_weights())
+    bare.save(onnx.with_suffix(".keras"))
     signature = [keras.InputSpec(shape=(None, *front_end.shape), dtype="float32", name="x")]
     model.export(str(onnx), format="onnx", input_signature=signature, verbose=False)
     return hashlib.sha256(onnx.read_bytes()).hexdigest()

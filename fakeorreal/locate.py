@@ -18,12 +18,12 @@ CAVEAT = (
 )
 
 
-def run(paths, *, folder, form="text", out=None, figure=None):
+def run(paths, *, folder=None, form="text", out=None, figure=None):
     """Locate the manipulated stretches of files: results on stdout or in a file, errors on stderr.
 
     Args:
         paths: files and folders.
-        folder: of the frozen localiser.
+        folder: of the frozen localiser; None for the one in the package.
         form: one of ``FORMATS``.
         out: file for the result instead of stdout, written whole at the end.
         figure: PNG of a single file: waveform, spectrogram, probability of fake and stretches.

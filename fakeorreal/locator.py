@@ -22,6 +22,9 @@ from fakeorreal.streams import open_stream, stream_array
 FRAME = round(HOP * SAMPLE_RATE)
 """Samples of a frame, 20 ms."""
 
+FOLDER = Path(__file__).parent / "weights" / "locator"
+"""Of the localiser that comes with the package."""
+
 _FIELDS = ("name", "version", "sr", "front_end", "member", "calibration", "threshold", "threshold_from", "regions")
 
 
@@ -72,13 +75,14 @@ class Locator:
         name, version: as frozen.
         hash: first 12 hexadecimal digits of the SHA-256 of the network.
         threshold, threshold_from: as in `Location`.
+        regions: dict, what `frame_regions.regions_of` takes besides scores, threshold and seconds.
     """
 
     def __init__(self, settings, front_end, network):
         self.name, self.version = settings["name"], settings["version"]
         self.threshold, self.threshold_from = settings["threshold"], settings["threshold_from"]
         self.hash = settings["member"]["sha256"][:12]
-        self._front_end, self._network, self._regions = front_end, network, settings["regions"]
+        self._front_end, self._network, self.regions = front_end, network, settings["regions"]
         self._scale, self._offset = settings["calibration"]["scale"], settings["calibration"]["offset"]
         self._window = round(front_end.seconds * SAMPLE_RATE)
 
@@ -105,7 +109,7 @@ class Locator:
             )
         if not np.isfinite(scores).all():
             raise FakeOrRealError(f"{stream.name}: gives scores that are not finite numbers. Listen to it.")
-        regions = regions_of(scores, self.threshold, seconds=stream.seconds, **self._regions)
+        regions = regions_of(scores, self.threshold, seconds=stream.seconds, **self.regions)
         return Location(
             file=os.fspath(source) if is_file else None,
             seconds=stream.seconds,
@@ -151,11 +155,11 @@ class Locator:
         return self._network.run([given], {taken: x})[0][0, :frames]
 
 
-def load_locator(folder):
+def load_locator(folder=None):
     """Load a frozen localiser.
 
     Args:
-        folder: as written by ``fakeorreal.freeze_locator``.
+        folder: as written by ``fakeorreal.freeze_locator``; None for the localiser of the package.
 
     Returns:
         Locator.
@@ -163,7 +167,7 @@ def load_locator(folder):
     Raises:
         FakeOrRealError: no localiser there, a malformed ``locator.json``, or a network that is not the frozen one.
     """
-    folder = Path(folder)
+    folder = Path(folder or FOLDER)
     path = folder / "locator.json"
     if not path.is_file():
         raise FakeOrRealError(f"{folder}: holds no locator.json. Name a folder that freeze_locator has written.")

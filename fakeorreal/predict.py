@@ -15,6 +15,7 @@ from pathlib import Path
 from fakeorreal import clip_vote, prediction_csv, wording
 from fakeorreal.detector import Prediction, load_detector
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.locator import load_locator
 from fakeorreal.streams import AUDIO_SUFFIXES
 
 REPORT_FILES = 20  # sections of a report; every one brings about a megabyte
@@ -22,12 +23,16 @@ REPORT_FILES = 20  # sections of a report; every one brings about a megabyte
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one file: a prediction and the file's SHA-256, or an error; never both."""
+    """What became of one file: a prediction and the file's SHA-256, or an error; never both.
+
+    ``edits`` are (start, end, confidence) of what a localiser called edited, None where none was asked.
+    """
 
     file: str
     prediction: Prediction | None = None
     sha256: str = ""
     error: str = ""
+    edits: tuple | None = None
 
 
 def find_audio(paths):
@@ -44,20 +49,21 @@ def find_audio(paths):
     """
     found = []
     for path in map(Path, paths):
-        files = _audio_below(path) if path.is_dir() else [path]
+        files = _audio_below(path) if os.path.isdir(path) else [path]
         if not files:
             raise FakeOrRealError(f"{path}: holds no audio. Files of {', '.join(AUDIO_SUFFIXES)} are looked for.")
         found += map(str, files)
     return list(dict.fromkeys(found))
 
 
-def predict_files(detector, files, *, workers=None):
+def predict_files(detector, files, *, workers=None, locator=None):
     """Score files in threads.
 
     Args:
         detector: a `detector.Detector`.
         files: paths.
         workers: threads; None for one per core.
+        locator: a `locator.Locator` to ask as well, or None.
 
     Yields:
         `Record`, in the order of ``files``. Only a few files are ahead of the one that is yielded, so that little is
@@ -68,7 +74,7 @@ def predict_files(detector, files, *, workers=None):
     ahead = deque()
     try:
         for file in files:
-            ahead.append(pool.submit(_predict_file, detector, file))
+            ahead.append(pool.submit(_predict_file, detector, locator, file))
             if len(ahead) == 2 * workers:
                 yield ahead.popleft().result()
         while ahead:
@@ -77,7 +83,7 @@ def predict_files(detector, files, *, workers=None):
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def run(paths, *, folder=None, form="text", csv=None, report=None):
+def run(paths, *, folder=None, form="text", csv=None, report=None, locate=False):
     """Score files and folders and say what was found: results on stdout, errors on stderr.
 
     Args:
@@ -86,8 +92,10 @@ def run(paths, *, folder=None, form="text", csv=None, report=None):
         form: ``text``; ``json``, one document with every window; or ``spy``, the fields of AI-SPY as by
             `clip_vote.result`: an object for a single file that is named, a list for a folder or several.
         csv: CSV to write, file by file. Where an earlier run left rows in it, files whose content and weights are the
-            same are not scored again; failures are. In JSON every window is needed, so that all files are scored.
+            same are not scored again; failures are. In JSON every window is needed, and rows hold no
+            edits, so that all files are scored.
         report: HTML page to write, with the `REPORT_FILES` most suspicious files.
+        locate: ask the localiser of the package for edited stretches, too: said in text and JSON.
 
     Returns:
         Exit code: 2 if a file failed, else 0.
@@ -100,15 +108,15 @@ def run(paths, *, folder=None, form="text", csv=None, report=None):
     for output in filter(None, (csv, report)):
         check_writable(Path(output))
     rows = prediction_csv.read(csv) if csv else {}
-    detector = load_detector(folder)
+    detector, locator = load_detector(folder), load_locator() if locate else None
     as_text = form == "text"
-    standing = _standing(files, rows, detector) if as_text else {}
+    standing = _standing(files, rows, detector) if as_text and not locate else {}
     todo = [file for file in files if file not in standing]
     redone = {prediction_csv.cell(file) for file in todo}
     kept = [row for name, row in rows.items() if name not in redone]
 
     start = time.perf_counter()
-    scored = predict_files(detector, todo)
+    scored = predict_files(detector, todo, locator=locator)
     saved = _saved(scored, csv, kept) if csv else scored
     counts, seconds, records = Counter(row["verdict"] for row in standing.values()), 0.0, []
     for record in _shown(saved, files, standing, as_text=as_text):
@@ -173,15 +181,17 @@ def _standing(files, rows, detector):
     standing = {}
     for file in files:
         row = rows.get(prediction_csv.cell(file))
-        same = row and row["verdict"] and row["weight_hash"] == detector.hash and Path(file).is_file()
+        same = row and row["verdict"] and row["weight_hash"] == detector.hash and os.path.isfile(file)
         if same and row["sha256"] == _sha256(file):
             standing[file] = row
     return standing
 
 
-def _predict_file(detector, file):
+def _predict_file(detector, locator, file):
     try:
-        return Record(file, detector.predict(file), sha256=_sha256(file))
+        prediction = detector.predict(file)
+        edits = locator.locate(file).regions if locator else None
+        return Record(file, prediction, sha256=_sha256(file), edits=edits)
     except (FakeOrRealError, OSError) as error:
         return Record(file, error=str(error))
 
@@ -213,7 +223,7 @@ def _shown(records, files, standing, *, as_text):
         if record.error:
             say(f"fakeorreal: {wording.printable(record.error)}", file=sys.stderr)
         elif as_text:
-            say(describe(record.prediction))
+            say(describe(record.prediction, record.edits))
         yield record
 
 
@@ -237,7 +247,11 @@ def _document(detector, records):
             "threshold_from": detector.threshold_from,
             "unsure_band": list(detector.unsure),
         },
-        "predictions": [{**r.prediction.to_dict(), "sha256": r.sha256} for r in records if r.prediction],
+        "predictions": [
+            {**r.prediction.to_dict(), "sha256": r.sha256} | ({} if r.edits is None else {"edits": r.edits})
+            for r in records
+            if r.prediction
+        ],
         "errors": [{"file": r.file, "error": r.error} for r in records if r.error],
     }
 

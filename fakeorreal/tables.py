@@ -66,8 +66,26 @@ _PERCENT = {
     *("aeer", "aeer_sd", "eer_seen"),
     *("majority", "sensitivity", "specificity", "ppv", "npv", "eer_own"),
     *("eer_clean", "eer_robust", "accuracy_robust", "eer_worst"),
+    *("eer_heard", "eer_unheard", "ece_scaled", "eer_worst_family", "eer_lowest", "eer_highest", "copied"),
+    *("eer_better", "eer_worse", "difference", "chance", "knowing_voice", "rate", "gap"),
+    *("f1_1s", "f1_20ms", "f1_event", "iou", "point_eer", "range_eer", "called_real", "gain", "share"),
+    *("found", "hit", "confidence"),
 }
+_SECONDS = {"start", "end", "found_start", "found_end", "distance"}
 _HEADERS = {
+    "f1_1s": "F1 at 1 s (%)",
+    "f1_20ms": "F1 at 20 ms (%)",
+    "f1_event": "F1 of whole regions (%)",
+    "iou": "IoU (%)",
+    "point_eer": "point EER (%)",
+    "range_eer": "range EER (%)",
+    "called_real": "real seconds called fake (%)",
+    "gain": "F1 at 1 s against the better baseline (points)",
+    "share": "segments of 1 s that are fake (%)",
+    "found": "seconds found (%)",
+    "hit": "regions found (%)",
+    "confidence": "confidence (%)",
+    "distance": "worse edge off by (s)",
     "aeer": "aEER over unseen generators (%)",
     "aeer_sd": "aEER, SD over seeds",
     "eer_seen": "EER on the generator of training (%)",
@@ -84,6 +102,23 @@ _HEADERS = {
     "worst": "worst rung",
     "eer_worst": "EER on the worst (%)",
     "n_rungs": "rungs",
+    "eer_worst_family": "EER on it (%)",
+    "speed": "times real time on one core",
+    "eer_heard": "EER, heard in training (%)",
+    "eer_unheard": "EER, left out (%)",
+    "eer_lowest": "lowest EER over seeds (%)",
+    "eer_highest": "highest EER over seeds (%)",
+    "eer_better": "EER of the better (%)",
+    "eer_worse": "EER of the worse (%)",
+    "difference": "difference (points)",
+    "cllr_scaled": "Cllr after scaling (bits)",
+    "ece_scaled": "ECE after scaling (%)",
+    "copied": "testing clips with a copy in training (%)",
+    "together": "AUC, all together",
+    "chance": "chance (%)",
+    "knowing_voice": "knowing the voice alone (%)",
+    "rate": "wrong (%)",
+    "gap": "gap (points)",
     "eer_change": "EER against clean (points)",
     "eer_mixed": "EER, mixed sources only (%)",
     "cllr": "Cllr (bits)",
@@ -242,6 +277,8 @@ def _cell(name, value, exact):
         return f"{value:g}" if exact else f"{round(value, 1) + 0.0:.1f}"  # no minus before zero
     if name == "auc":
         return f"{value:.3f}"
+    if name in _SECONDS:
+        return f"{value:.2f}"
     if isinstance(value, (float, np.floating)) and not float(value).is_integer() and abs(value) < 1000:
         return f"{value:.3g}"
     if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):

@@ -75,18 +75,19 @@ def explanation(detector):
 TABLE_HEADER = f"{'verdict':8}{'P(fake)':>8}{'score':>8}{'windows fake':>14}  {'suspicious stretches':28}file"
 
 
-def table_line(prediction):
-    """One prediction among many, under `TABLE_HEADER`; warnings on lines of their own."""
+def table_line(prediction, edits=None):
+    """One prediction among many, under `TABLE_HEADER`; edits and warnings on lines of their own."""
     p = prediction
     line = (
         f"{p.verdict:8}{percent(p.probability_fake):>8}{p.score:>+8.2f}{percent(p.fake_share):>14}  "
         f"{stretches(p.regions, most=1):28}{printable(p.file)}"
     )
-    return "\n".join([line, *(f"{'':8}! {warning}" for warning in p.warnings)])
+    edited = [f"{'':8}edited: {stretches([edit[:2] for edit in edits], most=12)}"] if edits else []
+    return "\n".join([line, *edited, *(f"{'':8}! {warning}" for warning in p.warnings)])
 
 
-def account(prediction):
-    """One prediction by itself, in full."""
+def account(prediction, edits=None):
+    """One prediction by itself, in full; ``edits`` as in ``predict.Record``."""
     p = prediction
     low, high = p.unsure_band
     facts = {
@@ -97,6 +98,9 @@ def account(prediction):
         "Suspicious stretches": stretches(p.regions, most=12),
         "Recording": f"{p.seconds:.1f} s, {p.sample_rate} Hz, channels: {p.channels}",
     }
+    if edits is not None:
+        said = [f"{stretches([edit[:2]])} (confidence {percent(edit[2])})" for edit in edits]
+        facts["Edited stretches"] = ", ".join(said) or "none that the localiser hears"
     lines = [printable(p.file), *(f"  {name:24}{value}" for name, value in facts.items())]
     return "\n".join(lines + [f"  {'Warning':24}{warning}" for warning in p.warnings])
 

@@ -1,6 +1,9 @@
 """A localiser that finds tones of 3 kHz: a network small enough to know what it says."""
 
 import numpy as np
+import soundfile as sf
+
+from fakeorreal.corpora.fakesound import SETS, write_metadata
 
 BAND = 84
 """Of `FrameMel`, with 3 kHz in its middle."""
@@ -39,3 +42,19 @@ def with_tones(seconds, spans, *, sr=16000, seed=0):
     for start, end in spans:
         y += np.where((t >= start) & (t < end), 0.3 * np.sin(2 * np.pi * 3000 * t), 0)
     return y.astype(np.float32)
+
+
+def write_tones(root, *, pairs, seconds):
+    """A corpus in the layout of FakeSound: pairs of noise in every set; fakes have a tone of 3 kHz in them."""
+    (root / "audio").mkdir(parents=True)
+    for s, name in enumerate(SETS):
+        rows = []
+        for k in range(pairs):
+            for label, word in enumerate(("real", "fake")):
+                spans = [(1.0 + 0.5 * k, 2.5 + 0.5 * k)] if label else []
+                file = f"audio/{name}{k}-{word}.wav"
+                sf.write(root / file, with_tones(seconds, spans, seed=10 * s + k), 16000)
+                row = {"audio_id": f"{name}{k}-{word}", "label": label, "onset_offset": spans, "filepath": file}
+                rows.append(row | {"source": f"{name}{k}", "method": "tone" if label else "human"})
+        write_metadata(root / "meta_data" / f"{name}.json", rows)
+    return root

@@ -10,7 +10,7 @@ from locator_double import SETTINGS, tone_network, with_tones
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features.frame_mel import FrameMel
 from fakeorreal.freeze_locator import freeze_locator
-from fakeorreal.locator import FRAME, load_locator
+from fakeorreal.locator import FOLDER, FRAME, load_locator
 
 SR = 16000
 
@@ -158,3 +158,20 @@ def test_freezing_is_all_or_nothing(tmp_path):
     (tmp_path / "full" / "f").write_text("")
     with pytest.raises(FakeOrRealError, match="holds files already"):
         freeze_locator(tone_network(), FrameMel(), tmp_path / "full", **SETTINGS)
+
+
+def test_the_localiser_of_the_package_is_the_one_on_its_card():
+    locator = load_locator()
+    card = (FOLDER / "MODEL_CARD.md").read_text()
+    assert f"`{locator.name}` {locator.version}" in card and f"`{locator.hash}`" in card
+
+
+def test_the_network_of_the_package_is_its_keras_model(make_speech):
+    import keras
+
+    y = make_speech(10.0, SR, seed=3)
+    model = keras.models.load_model(FOLDER / "localizer.keras", safe_mode=True)
+    logits = np.asarray(model.predict_on_batch(FrameMel()(y)[None])[0])[0]
+    calibration = json.loads((FOLDER / "locator.json").read_text())["calibration"]
+    scores = load_locator().score_frames([y])
+    np.testing.assert_allclose(scores, calibration["scale"] * logits + calibration["offset"], atol=1e-3)

@@ -451,3 +451,47 @@ def test_errors_of_the_command_are_one_line(folder, double, capsys):
     for arguments in (["sound", "--csv", "sound"], ["sound/deep/er/none"], ["sound/broken.wav"]):
         assert main(["predict", *arguments]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+# With a localiser
+
+
+class LocatorDouble:
+    """Every recording was edited from 1.5 s to 2 s, but for those named ``b``."""
+
+    class _Said:
+        def __init__(self, regions):
+            self.regions = regions
+
+    def locate(self, file):
+        return self._Said(() if Path(file).name.startswith("b") else ((1.5, 2.0, 0.9),))
+
+
+@pytest.fixture
+def locator(monkeypatch):
+    monkeypatch.setattr(predict, "load_locator", LocatorDouble)
+
+
+def test_edited_stretches_are_said_when_asked_for(folder, double, locator, capsys):
+    assert main(["predict", "sound/a_-3.wav", "--locate"]) == 0
+    assert "Edited stretches        0:01.5–0:02.0 (confidence 90.0 %)" in capsys.readouterr().out
+    assert main(["predict", "sound/b_0.MP3", "--locate"]) == 0
+    assert "Edited stretches        none that the localiser hears" in capsys.readouterr().out
+    assert main(["predict", "sound/a_-3.wav"]) == 0
+    assert "Edited" not in capsys.readouterr().out
+    main(["predict", "sound", "--locate"])
+    assert capsys.readouterr().out.count("edited: 0:01.5–0:02.0") == 3
+
+
+def test_edited_stretches_in_json(folder, double, locator, capsys):
+    main(["predict", "sound/a_-3.wav", "sound/b_0.MP3", "--locate", "--json"])
+    assert [p["edits"] for p in json.loads(capsys.readouterr().out)["predictions"]] == [[[1.5, 2.0, 0.9]], []]
+    main(["predict", "sound/a_-3.wav", "--json"])
+    assert "edits" not in json.loads(capsys.readouterr().out)["predictions"][0]
+
+
+def test_files_in_the_csv_are_asked_again_for_edits(folder, double, locator, capsys):
+    main(["predict", "sound", "--csv", "out.csv"])
+    capsys.readouterr()
+    main(["predict", "sound", "--csv", "out.csv", "--locate"])
+    assert capsys.readouterr().out.count("edited:") == 3

@@ -88,6 +88,16 @@ def test_numbers_are_those_of_speakers_never_heard():
     assert shown in README
 
 
+def test_numbers_are_those_of_localisation():
+    table = committed("localisation_sets")
+    for row in table.itertuples():
+        cells = [f"{row.f1_1s:.1f} [{row.f1_1s_low:.1f}, {row.f1_1s_high:.1f}]"]
+        cells += [f"{row.iou:.1f}", f"{row.called_real:.1f}"]
+        assert f"| {row.test_set} | {row.system} | {' | '.join(cells)} |" in README
+    gain = table.query("test_set == 'zeroshot' and system == 'shipped localiser'").iloc[0]
+    assert f"{gain['gain']:.1f} points [{gain['gain_low']:.1f}, {gain['gain_high']:.1f}]" in README
+
+
 def test_trivial_measures_do_not_tell_real_from_fake():
     shortcuts = committed("shortcuts").set_index("measure")
     assert (shortcuts.loc["all together"] <= SHORTCUT_LIMIT).all()

@@ -8,6 +8,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from locator_double import write_tones
 
 from fakeorreal import audio, notebooks, tables
 from fakeorreal.errors import FakeOrRealError
@@ -124,6 +125,7 @@ def test_an_unreadable_clip_is_left_out_and_named(home, tmp_path, monkeypatch, c
 def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake, tmp_path, monkeypatch):
     monkeypatch.chdir(home)
     monkeypatch.setenv("FAKEORREAL_WAVEFAKE", str(make_wavefake(tmp_path)))
+    monkeypatch.setenv("FAKEORREAL_FAKESOUND", str(write_tones(tmp_path / "FakeSound", pairs=4, seconds=8.0)))
     monkeypatch.setenv("FAKEORREAL_PROFILE", "smoke")
     monkeypatch.setenv("FAKEORREAL_DATA", str(home / "FoR"))
     notebooks.run_all(home / "notebooks", progress=False)
@@ -138,6 +140,7 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake
         "det",
         "generators",
         "fingerprints",
+        "localisation_sets",
     }
     benchmark = pd.read_csv(home / "results" / "FoR-smoke" / "benchmark.csv")
     assert set(benchmark["system"]) == set(FOR_SYSTEMS)
