@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import textwrap
 from pathlib import Path
 
 import onnxruntime
@@ -29,7 +30,11 @@ def read_settings(path, check):
         return settings, build_front_end(settings["front_end"])
     except KeyError as error:
         raise FakeOrRealError(f"{path}: lacks {error}. Copy the folder again.") from error
-    except (AttributeError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise FakeOrRealError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
+    except RecursionError as error:
+        raise FakeOrRealError(f"{path}: is malformed: nested too deeply. Copy the folder again.") from error
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
         raise FakeOrRealError(f"{path}: is malformed: {error} Copy the folder again.") from error
 
 
@@ -53,15 +58,20 @@ def load_network(folder, member, shape, *, threads=1):
         data = path.read_bytes()
     except OSError as error:
         raise FakeOrRealError(f"{path}: cannot be read ({error.strerror}). Copy the folder again.") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != member["sha256"]:
+    found, expected = hashlib.sha256(data).hexdigest(), str(member.get("sha256"))
+    if found != expected:
         raise FakeOrRealError(
-            f"{path}: is not the network that was frozen (SHA-256 {found[:12]}…, expected {member['sha256'][:12]}…). "
+            f"{path}: is not the network that was frozen (SHA-256 {found[:12]}…, expected {expected[:12]}…). "
             "Copy the folder again."
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    network = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4  # fatal: what else it has to say is in its exceptions
+    try:
+        network = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class for each of its codes
+        reason = textwrap.shorten(str(error), 200, placeholder=" …")
+        raise FakeOrRealError(f"{path}: is no network that can be run ({reason}). Freeze it again.") from error
     taken = [tuple(put_in.shape[1:]) for put_in in network.get_inputs()]
     if taken != [tuple(shape)]:
         raise FakeOrRealError(

@@ -4,6 +4,7 @@ libsndfile decodes WAV, AIFF, FLAC, OGG and Opus; FFmpeg (PyAV) the rest. MP3 is
 takes the length of one without a Xing header from the bit rate of its first frame, and drops what lies beyond.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -24,6 +25,9 @@ _SHORT_OF = 0.5  # seconds that a file may lack of the length it states: encoder
 _LIBSNDFILE = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")  # first bytes of what it decodes
 _FFMPEG = "aac,amr,asf,flac,matroska,mov,mp3"  # no playlists, which would open other files
 _BAD_PACKETS = 1 / 20  # that may be passed over: tags and dropouts
+_OPENED = {"options": {"format_whitelist": _FFMPEG}, "metadata_errors": "replace"}  # titles in any encoding
+_FIRST_PAGE = 5  # seconds that the first page of an Ogg file may last
+_LONG, _THIN = 600, 64  # seconds; bytes of each that any speech exceeds: silence of hours fits into a few kilobytes
 
 
 class Stream:
@@ -76,8 +80,8 @@ def open_stream(path):
         Stream.
 
     Raises:
-        FakeOrRealError: missing, unreadable or undecodable file; while iterating, a file that breaks off or ends more
-            than half a second before the length it states.
+        FakeOrRealError: missing, unreadable or undecodable file; hours in a few kilobytes; while iterating, a file that
+            breaks off or ends more than half a second before the length it states.
     """
     path = Path(path)
     check_is_file(path)
@@ -91,6 +95,8 @@ def open_stream(path):
     decoded = _by_libsndfile(path) if magic in _LIBSNDFILE else _by_ffmpeg(path)
     try:
         rate, channels, stated = next(decoded)
+    except FakeOrRealError:
+        raise
     except DECODING_ERRORS as error:
         raise undecodable(path, error) from error
     return Stream(str(path), rate, channels, _to_the_end(path, rate, stated, decoded))
@@ -128,7 +134,10 @@ def _to_the_end(path, rate, stated, blocks):
     try:
         for block in blocks:
             n += len(block)
+            _check_substance(path, n / rate)
             yield block
+    except FakeOrRealError:
+        raise
     except DECODING_ERRORS as error:
         raise FakeOrRealError(f"{path}: is damaged or cut off after {n / rate:.1f} s. Copy it again.") from error
     if stated is not None and n < stated - _SHORT_OF * rate:
@@ -137,23 +146,61 @@ def _to_the_end(path, rate, stated, blocks):
         )
 
 
+def _check_substance(path, seconds):
+    size = path.stat().st_size
+    if seconds > _LONG and size < _THIN * seconds:
+        raise FakeOrRealError(
+            f"{path}: {seconds:.0f} s in {size} bytes are silence but for moments, so there is nothing to judge. "
+            "Cut out the part that holds speech."
+        )
+
+
 def _by_libsndfile(path):
     """Yields (rate, channels, samples stated or None), then blocks (n, channels)."""
-    with sf.SoundFile(path) as f:
+    with path.open("rb") as file, sf.SoundFile(_handle(path, file), closefd=False) as f:
         if f.frames > 2**62:  # a FLAC written to a pipe; soundfile seeks after every block, which fails there
             yield from _by_ffmpeg(path)
             return
-        yield f.samplerate, f.channels, _stated_by_libsndfile(f)
+        _check_substance(path, f.frames / max(f.samplerate, RATES[0]))
+        stated = _stated_by_ogg(path, f) if f.format == "OGG" else _stated_by_libsndfile(f)
+        yield f.samplerate, f.channels, stated
         while len(block := f.read(_FRAMES, dtype="float32", always_2d=True)):
             yield block
 
 
+def _handle(path, file):
+    """What libsndfile opens: not a name, which it needs in UTF-8 and takes formats from, unless under Windows."""
+    return path if os.name == "nt" else file.fileno()
+
+
 def _stated_by_libsndfile(f):
     """Samples that the header states; libsndfile lowers them to what is there, and leaves a note in its log."""
-    note = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", f.extra_info, re.MULTILINE)
+    note = re.search(r"^ *(?:data|SSND|Riff size) : (\d+) \(should be (\d+)\)", f.extra_info, re.MULTILINE)
     stated, there = map(int, note.groups()) if note else (1, 1)
     endless = stated % 2**31 > 2**31 - 2**16  # what is stated by who writes to a pipe
     return f.frames if endless or not there else f.frames * stated // there
+
+
+def _stated_by_ogg(path, f):
+    """Samples up to the time in the last page; None where the first is that of a broadcast already on.
+
+    libsndfile passes over damaged pages, and decodes but the first of several recordings.
+    """
+    times, at, size = [], 0, path.stat().st_size
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            head = file.read(27)
+            if len(head) == 27 and not head.startswith(b"OggS"):
+                break  # a tag at the end, or damage
+            if len(head) < 27 or (at := at + 27 + head[26] + sum(file.read(head[26]))) > size:
+                raise FakeOrRealError(f"{path}: is cut off in its last page. Copy it again.")
+            if head[5] & 2 and times:
+                raise ValueError("several recordings, one after another")
+            times.append(int.from_bytes(head[6:14], "little", signed=True))
+    rate = 48_000 if f.subtype == "OPUS" else f.samplerate
+    heard = [time for time in times if time > 0]
+    return max(heard) * f.samplerate // rate if heard and heard[0] <= _FIRST_PAGE * rate else None
 
 
 def _by_ffmpeg(path):
@@ -163,7 +210,7 @@ def _by_ffmpeg(path):
     except ImportError as error:
         raise ValueError("all but WAV, AIFF, FLAC, OGG and Opus needs PyAV; run: pip install av") from error
     try:
-        with path.open("rb") as f, av.open(f, options={"format_whitelist": _FFMPEG}) as container:
+        with path.open("rb") as f, av.open(f, **_OPENED) as container:
             if not container.streams.audio:
                 raise ValueError("no audio in it")
             rate = None

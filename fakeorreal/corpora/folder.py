@@ -61,20 +61,20 @@ def _there(table, manifest):
         if len(wrong):
             first = wrong.iloc[0]
             raise FakeOrRealError(
-                f"`{column}` must be one of {', '.join(known)}. Received: {first[column]!r} for {first['file']} "
+                f"`{column}` must be one of {', '.join(known)}. Received: {first[column]!r} for {first['file']:.200} "
                 f"({len(wrong)} such lines)."
             )
     # By name, not by what links point to: linking to clips elsewhere is fine, naming them is not.
     paths = [Path(os.path.normpath(manifest.parent / name)) for name in table["file"]]
     for name, path in zip(table["file"], paths, strict=True):
         if manifest.parent not in path.parents:
-            raise FakeOrRealError(f"`file` must lie below the folder of the manifest. Received: {name!r}.")
+            raise FakeOrRealError(f"`file` must lie below the folder of the manifest. Received: {name[:200]!r}.")
     table["path"] = [str(path) for path in paths]
     table["clip"] = [path.relative_to(manifest.parent).as_posix() for path in paths]
-    there = np.array([path.is_file() for path in paths])
+    there = np.array([os.path.isfile(path) for path in paths])
     if not there.any():
         raise FakeOrRealError(
-            f"none of the {len(table)} files is there, the first is {table['file'].iloc[0]}. "
+            f"none of the {len(table)} files is there, the first is {table['file'].iloc[0]:.200}. "
             "Put the manifest into the folder that `file` starts from."
         )
     if not there.all():
@@ -82,7 +82,7 @@ def _there(table, manifest):
         warnings.warn(
             f"{manifest}: {(~there).sum()} of {len(table)} files are not there and are left out "
             f"({', '.join(f'{split} {label} {n}' for (split, label), n in counts.items())}), "
-            f"the first is {table.loc[~there, 'file'].iloc[0]}.",
+            f"the first is {table.loc[~there, 'file'].iloc[0]:.200}.",
             stacklevel=3,
         )
     return table[there]

@@ -70,7 +70,8 @@ def find_recordings(src):
         src: folder with sub-folders ai, fake or spoof, and human, real or bonafide; in any case.
 
     Returns:
-        list of `Recording` without their SHA-256, sorted by name; hidden files and what has no audio suffix left out.
+        list of `Recording` without their SHA-256, sorted by name; hidden files, what has no audio suffix, and pipes and
+        devices left out.
 
     Raises:
         FakeOrRealError: no such folder, or a class without recordings.
@@ -87,13 +88,18 @@ def find_recordings(src):
         for of_class in subfolders(src, NAMES)
         for parent, _, names in os.walk(of_class, onerror=refuse)
         for name in names
-        if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".")
+        if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith(".") and _ends(Path(parent, name))
     ]
     counts = Counter(recording.label for recording in found)
     if len(counts) < len(FOLDERS):
         received = ", ".join(f"{counts[label]} {name}" for label, name in FOLDERS.items())
         raise FakeOrRealError(f"{src}: needs recordings of both classes. Received: {received}. {_HOW}")
     return sorted(found, key=lambda recording: recording.file)
+
+
+def _ends(path):
+    """Whether reading comes to an end, as not of pipes and devices; a link to nothing is for its reader to report."""
+    return path.is_file() or not path.exists()
 
 
 def _below(src, parent, name):

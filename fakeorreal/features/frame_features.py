@@ -1,6 +1,7 @@
 """Features of frames that another program computed, by EAT, WavLM, wav2vec 2.0 or any other network."""
 
 import hashlib
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fakeorreal.errors import FakeOrRealError
 HOP = 0.02  # s, of the localiser
 EAT_HOP = 0.16  # s, of the rows that `eat_frames` gives
 EAT_BANDS = 8
+_LARGEST = 2**28  # bytes of an array: 13 minutes of 4,096 numbers every 50 ms; zeros that were deflated take no space
 
 
 class FrameFeatures:
@@ -90,12 +92,17 @@ def eat_frames(tokens):
 def _read(path):
     """(rows, hop) of a file: float32, shape (rows, width), and seconds."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            largest = max((member.file_size for member in archive.infolist()), default=0)
+        if largest > _LARGEST:
+            raise ValueError(f"an array of {largest} bytes, more than {_LARGEST}")
         with np.load(path, allow_pickle=False) as file:
-            rows, hop = file["features"], float(file["hop"]) if "hop" in file else HOP
+            rows, hop = np.asarray(file["features"]), float(file["hop"]) if "hop" in file else HOP
     except KeyError:
         raise FakeOrRealError(f"{path}: holds no array `features`. Write it by numpy.savez(features=…).") from None
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise FakeOrRealError(f"{path}: cannot be read as .npz of plain arrays ({error}). Write it anew.") from error
+    except Exception as error:  # of zipfile, its decompressors and the parser of headers, a dozen kinds
+        reason = textwrap.shorten(str(error), 200, placeholder=" …")
+        raise FakeOrRealError(f"{path}: cannot be read as .npz of plain arrays ({reason}). Write it anew.") from error
     if rows.ndim != 2 or not rows.size or rows.dtype.kind != "f" or not np.isfinite(rows).all() or not 0 < hop < np.inf:
         raise FakeOrRealError(
             f"{path}: `features` must be finite floating-point numbers of shape (rows, width), `hop` positive seconds. "
