@@ -33,7 +33,7 @@ def make_deterministic(seed):
     tf.get_logger().setLevel("ERROR")  # its advice on retracing would end up in the notebooks
 
 
-def fit_network(system, training, validation, *, marks, seed, folder, stop_after=0):
+def fit_network(system, training, validation, *, marks, seed, folder, stop_after=0, precision="float32"):
     """Train a Keras system and yield it at each mark.
 
     A checkpoint is kept every ``CHECKPOINT_EVERY`` epochs; a run that was killed goes on from there and ends with
@@ -49,6 +49,9 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
             that is scored at its best ``best-<n>.keras``, the network of the lowest ``val_loss`` so far.
         stop_after: epochs without a new low of ``val_loss`` that end the training; 0 for none ever. What it ends with
             stands at every mark that is left.
+        precision: what training computes in, a dtype policy of Keras: ``mixed_bfloat16`` takes about half the time
+            where the processor multiplies in it (benchmarks/custom_cnn.py), and gives other weights. What is saved and
+            scored at a mark computes in float32.
 
     Yields:
         (mark, model, history): history is a DataFrame, one row per epoch: epoch, learning_rate; loss and accuracy over
@@ -67,31 +70,28 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
     folder.mkdir(parents=True, exist_ok=True)
     model, best, history = restore_state(folder)
     if model is None:
-        model, history = _new_model(system, training), []
+        model, history = new_model(system, training, precision), []
         best = keras.models.clone_model(model) if system.best else None
     decides = system.best or system.patience or stop_after
-    rows_of_validation = np.arange(len(validation)) if decides else _curve_rows(validation)
-    curves = {"train": (training, _curve_rows(training)), "val": (validation, rows_of_validation)}
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
     for stop in stops:
         for epoch in range(len(history), stop):
             if stop_after and history and len(history) > lowest_epoch(history) + stop_after:
                 break
-            log = _one_epoch(model, system, training, history, seed)
-            penalty = float(sum(model.losses))
-            for name, (features, rows) in curves.items():
-                found = measures(features.labels[rows], _in_blocks(model.predict_on_batch, features, rows), penalty)
-                log |= {f"{name}_{measure}": value for measure, value in found.items()}
-            history.append(log)
+            history.append(measured_epoch(model, system, training, validation, history, seed, bool(decides)))
             if system.best and lowest_epoch(history) == epoch:
                 best.set_weights(model.get_weights())
             if epoch + 1 == stop:
                 save_state(model, best, history, folder)
         if stop in marks:
             if stop >= len(history):
-                save_model(model, folder / f"epoch-{stop}.keras")
-                if system.best:
-                    save_model(best, folder / f"best-{stop}.keras")
+                for name, network in {"epoch": model, "best": best}.items():
+                    if network is not None:
+                        if precision != "float32":
+                            weights, network = network.get_weights(), new_model(system, training)
+                            network.set_weights(weights)
+                            network.optimizer.build(network.trainable_variables)  # as the file must hold it
+                        save_model(network, folder / f"{name}-{stop}.keras")
             scored = folder / f"{'best' if system.best else 'epoch'}-{stop}.keras"
             yield stop, keras.models.load_model(scored, safe_mode=True), pd.DataFrame(history[:stop])
 
@@ -99,9 +99,13 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
 def fit_classical(system, training, *, seed):
     """Fit a scikit-learn or XGBoost system on all training rows; returns the fitted estimator."""
     from fakeorreal.networks.classical import CLASSICAL
+    from fakeorreal.scale_out import fit_trees, is_spread
 
     _check_classes(training)
-    return CLASSICAL[system.network or system.name](seed).fit(training.rows(np.arange(len(training))), training.labels)
+    estimator = CLASSICAL[system.network or system.name](seed)
+    if is_spread(system):
+        return fit_trees(estimator, training)
+    return estimator.fit(training.rows(np.arange(len(training))), training.labels)
 
 
 def score_windows(system, model, features):
@@ -144,12 +148,21 @@ def _check_classes(training):
         raise FakeOrRealError(f"no {names} clip is left for training. Run `fakeorreal validate` to see why.")
 
 
-def _new_model(system, training):
+def new_model(system, training, precision="float32"):
+    """The untrained network of a system, compiled; a ``precision`` is as in `fit_network`."""
     import keras
 
     from fakeorreal.networks import build_network
 
-    network = build_network(system.network or system.name, training.shape, **system.options)
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        network = build_network(system.network or system.name, training.shape, **system.options)
+    finally:
+        keras.config.set_dtype_policy(usual)
+    if precision != "float32":  # a loss of logits in half precision would be rounded
+        logits = keras.layers.Activation("linear", dtype="float32")(network.output)
+        network = keras.Model(network.input, logits, name=network.name)
     if system.standardise:
         mean, variance = moments(training, system.standardise)
         axes = tuple(axis + 1 for axis in system.standardise)  # after that of the batch
@@ -182,6 +195,27 @@ def moments(features, axes):
         count += new
     shape = [features.shape[axis] for axis in axes]
     return mean.reshape(shape), squares.reshape(shape) / count
+
+
+def measured_epoch(model, system, training, validation, history, seed, whole=False):
+    """Train for an epoch; returns its log, see `fit_network`.
+
+    Args:
+        model: of `new_model`; changed.
+        system, training, validation, seed: as in `fit_network`.
+        history: logs of the epochs before.
+        whole: measure on all validation clips.
+    """
+    log = _one_epoch(model, system, training, history, seed)
+    penalty = float(sum(model.losses))
+    rows_of_validation = np.arange(len(validation)) if whole else _curve_rows(validation)
+    for name, features, rows in (
+        ("train", training, _curve_rows(training)),
+        ("val", validation, rows_of_validation),
+    ):
+        found = measures(features.labels[rows], _in_blocks(model.predict_on_batch, features, rows), penalty)
+        log |= {f"{name}_{measure}": value for measure, value in found.items()}
+    return log
 
 
 def _one_epoch(model, system, training, history, seed):
@@ -242,6 +276,7 @@ def save_state(model, best, history, folder):
     (draft / "history.json").write_text(json.dumps({"history": history, "random_states": random_states}))
     old = folder / "state.old"
     if state.is_dir():
+        shutil.rmtree(old, ignore_errors=True)  # of a run that was killed before it was done here
         os.replace(state, old)
     os.replace(draft, state)
     shutil.rmtree(old, ignore_errors=True)

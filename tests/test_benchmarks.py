@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 
-from fakeorreal import load_detector
+from fakeorreal import audio, features, load_detector
 from fakeorreal.speech import Content
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -79,3 +81,95 @@ def test_the_loop_beside_it_does_the_same_work(speed, tmp_path, tiny_detector):
     assert np.ptp(list(theirs.values())) > 0.02  # else agreement would say nothing
     for file, score in theirs.items():
         assert score == pytest.approx(detector.predict(file).score, abs=1e-3)
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Function: name → module of ``benchmarks/``."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return import_module
+
+
+def test_processor_time_counts_processes_that_run_and_that_have_ended(script):
+    processor_seconds = script("turns").processor_seconds
+    before = processor_seconds()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        start = time.monotonic()
+        while processor_seconds() - before < 0.3:
+            assert time.monotonic() - start < 60
+        busy.kill()
+    assert processor_seconds() - before >= 0.3  # nor are those forgotten that have ended
+
+
+def test_contenders_take_turns_and_are_compared_round_by_round(script, capsys):
+    turns, order = script("turns"), []
+    taken = turns.take_turns({name: lambda name=name: order.append(name) for name in "ab"}, 3)
+    assert order == list("ababab") and {name: len(values) for name, values in taken.items()} == {"a": 3, "b": 3}
+    rows = list(turns.compare({"a": [(2, 4), (6, 4), (8, 8)], "b": [(1, 1), (2, 4), (8, 4)]}, "a", 10))
+    assert [row["times as fast"] for row in rows] == [1, 2]  # of 2, 3 and 1
+    assert [row["times less processor time"] for row in rows] == [1, 2]  # of 4, 1 and 2
+    assert [row["clips per second"] for row in rows] == [pytest.approx(10 / 6), 5]
+    assert rows[1]["processor ms per clip"] == 400
+
+
+@pytest.mark.parametrize("name", ["LogMel", "Handcrafted"])
+def test_the_plain_loop_computes_what_is_extracted(script, tmp_path, name):
+    extraction = script("extraction")
+    corpus = extraction.write_clips(tmp_path, 4)
+    assert len(corpus) == 4 and sf.info(corpus["path"][0]).duration == 2
+    compute = {"LogMel": extraction.log_mel, "Handcrafted": extraction.handcrafted}[name]
+    extraction.plain_loop(corpus, compute, tmp_path)
+    front_end = getattr(features, name)()
+    for k, path in enumerate(corpus["path"]):
+        theirs = np.load(tmp_path / f"{k}.npy")
+        np.testing.assert_allclose(front_end(audio.read(path, sr=16000)), theirs, atol=1e-4)
+
+
+def test_the_pictures_can_be_told_apart(script):
+    custom_cnn = script("custom_cnn")
+    x, labels = custom_cnn.pictures(40, 0)
+    assert x.shape == (40, 128, 128, 1) and labels.mean() == 0.5 and x.min() >= -80 and x.max() <= 0
+    brightest = x.mean(axis=2).max(axis=(1, 2))
+    assert brightest[labels == 1].min() > brightest[labels == 0].max()
+
+
+def test_no_two_clips_of_the_large_corpus_are_alike(script, tmp_path, monkeypatch):
+    memory = script("memory")
+    monkeypatch.setattr(memory, "FILES", 2)
+    corpus = memory.corpus_of(tmp_path, 6)
+    assert not corpus[["path", "start"]].duplicated().any() and corpus["path"].nunique() == 2
+    assert corpus["end"].max() <= 10
+
+
+def test_peak_memory_counts_descendants_and_not_twice(script):
+    held = script("memory").held
+    grow = "import subprocess, sys, time; x = b'x' * 100_000_000; "
+    code = (
+        grow
+        + f"p = subprocess.Popen([sys.executable, '-c', {grow + 'print(1, flush=True); time.sleep(60)'!r}]); p.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        total, without = held(process.pid)
+        subprocess.run(["kill", *Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()])
+    assert 200 < without <= total < 300
+
+
+def test_the_summary_of_every_table(script):
+    run = script("run")
+    extraction = pd.DataFrame(
+        {
+            "computed by": ["librosa, a plain loop", "extract, LogMel", "transforms"],
+            "times as fast": [1, 6.5, 20],
+            "processor ms per clip": [2.0, 0.8, 0.2],
+        }
+    )
+    assert [(row["what"], row["times"]) for row in run.extraction(extraction)] == [
+        ("extract, LogMel", 6.5),
+        ("extract, LogMel: share of processor time", pytest.approx(0.25)),
+    ]
+    memory = pd.DataFrame({"what": ["extract"] * 2, "clips": [10, 1000], "without files (MB)": [200, 250]})
+    assert run.memory(memory) == [
+        {"what": "extract: peak memory, 1,000 clips", "against": "10 clips", "times": 1.25},
+    ]
+    assert {f"{name}.py" for name in run.BENCHMARKS} <= {path.name for path in BENCHMARKS.glob("*.py")}

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import LFCC, Handcrafted, LogMel, LogSTFT, MelPicture, WaveletPackets
+from fakeorreal.features.mel import magnitudes
 
 SR = 16000
 FRONT_ENDS = [
@@ -111,6 +112,30 @@ def test_picture_does_not_depend_on_the_style_of_the_notebook(make_speech):
     with matplotlib.rc_context({"figure.dpi": 72, "font.size": 20, "axes.facecolor": "red"}):
         picture = MelPicture()(y)
     np.testing.assert_array_equal(picture, published_picture(published_decibels(y)))
+
+
+@pytest.mark.parametrize("n", [1, 512, 2047, 2048, 31_999, 100_000])
+@pytest.mark.parametrize(("n_fft", "hop"), [(2048, 512), (501, 100)])
+@pytest.mark.filterwarnings("ignore:n_fft=.*too large")
+def test_magnitudes_are_those_of_librosa_to_the_bit(rng, n, n_fft, hop):
+    y = rng.standard_normal(n).astype(np.float32)
+    expected = np.abs(librosa.stft(y, n_fft=n_fft, hop_length=hop)).T
+    np.testing.assert_array_equal(magnitudes(y, n_fft, hop), expected, strict=True)
+
+
+@pytest.mark.parametrize("sr", [13_000, 16_000, 22_050, 44_100])
+def test_contrast_and_crossings_are_those_of_librosa_to_the_bit(rng, sr):
+    y = (0.1 * rng.standard_normal(20_000)).astype(np.float32)
+    y[3000:8000] = 1e-10 * rng.integers(-2, 3, 5000)  # on both sides of what has a sign
+    names = Handcrafted(sr=sr).names
+    for found, rows in (
+        ("contrast", librosa.feature.spectral_contrast(y=y, sr=sr)),
+        ("zcr", librosa.feature.zero_crossing_rate(y)),
+    ):
+        expected = np.concatenate([rows.mean(axis=1), rows.std(axis=1)]).astype(np.float32)
+        np.testing.assert_array_equal(
+            Handcrafted(sr=sr)(y)[[k for k, name in enumerate(names) if name.startswith(found)]], expected
+        )
 
 
 def test_handcrafted_equals_librosa(speech):

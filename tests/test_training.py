@@ -46,11 +46,9 @@ class Jittered(Table):
 DNN_AT_BEST = System("dnn", None, standardise=(0,), learning_rate=0.01, augmentation="spy_cnn", patience=2, best=True)
 
 
-def fit(folder, marks=(3, 12), seed=0, system=DNN, stop_after=0):
+def fit(folder, marks=(3, 12), seed=0, system=DNN, **options):
     train, validation = Jittered(70, 1), Table(20, 2)
-    fitted = training.fit_network(
-        system, train, validation, marks=marks, seed=seed, folder=folder, stop_after=stop_after
-    )
+    fitted = training.fit_network(system, train, validation, marks=marks, seed=seed, folder=folder, **options)
     return {
         epoch: (training.score_clips(system, model, validation)["score"].to_numpy(), history)
         for epoch, model, history in fitted
@@ -96,6 +94,22 @@ def test_a_killed_run_goes_on_and_ends_where_a_straight_one_does(straight, tmp_p
     for network in networks:
         for one, other in zip(weights(folder / network), weights(tmp_path / network), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("system", [DNN, DNN_AT_BEST])
+def test_half_precision_trains_other_weights_which_are_kept_and_scored_in_float32(straight, tmp_path, system):
+    import keras
+
+    found = fit(tmp_path, marks=(3,), system=system, precision="mixed_bfloat16")
+    scores, history = found[3]
+    for path in tmp_path.glob("*.keras"):
+        model = keras.models.load_model(path, safe_mode=True)
+        assert {layer.dtype_policy.name for layer in model._flatten_layers()} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"  # of what is built next
+    usual = straight["at_best" if system.best else "plain"][1][3][0]
+    assert np.abs(scores - usual).max() > 1e-4
+    val_loss = history["val_loss"].min() if system.best else history["val_loss"].iloc[-1]
+    assert log_loss(Table(20, 2).labels, scores) == pytest.approx(val_loss, abs=0.01)
 
 
 def weights(path):
@@ -335,7 +349,7 @@ def test_pictures_are_standardised_on_the_axes_asked_for(axes, others, monkeypat
 
     monkeypatch.setattr("fakeorreal.networks.build_network", flat)
     pictures = Pictures(40, 4)
-    model = training._new_model(System("flat", front_end=None, standardise=axes), pictures)
+    model = training.new_model(System("flat", front_end=None, standardise=axes), pictures)
     model.save(tmp_path / "model.keras")
     model = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     layer = next(layer for layer in model.layers if layer.name.startswith("normalization"))

@@ -1,0 +1,119 @@
+"""All benchmarks, one after the other, and one table of what they say: results/benchmarks.md.
+
+python benchmarks/run.py                       # an hour on 2 cores; leave the machine alone meanwhile
+python benchmarks/run.py extraction start_up   # only these; the table then holds only these
+python benchmarks/run.py --quick               # minutes, to see that all run; writes no table
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = Path("results")
+
+
+def column(table, rows, what, times, against):
+    """Rows of the summary from those of a benchmark: what was compared with what, how many times as fast it is."""
+    table = table[rows]
+    return [
+        {"what": name, "against": against, "times": value}
+        for name, value in zip(table[what], table[times], strict=True)
+    ]
+
+
+def extraction(table):
+    ours = table["computed by"].str.startswith("extract")
+    share = table["processor ms per clip"].shift(-1)[ours] / table["processor ms per clip"][ours]
+    rows = column(table, ours, "computed by", "times as fast", "librosa, a plain loop in one process")
+    shares = [
+        {"what": f"{row['what']}: share of processor time", "against": "Fourier transforms alone", "times": value}
+        for row, value in zip(rows, share, strict=True)
+    ]
+    return rows + shares
+
+
+def wavelet_packets(table):
+    table = table.assign(what="log wavelet packets, " + table["wavelet"])
+    return column(table, table["computed by"] == "WaveletPackets", "what", "times as fast", "pywt.WaveletPacket")
+
+
+def custom_cnn(table):
+    others = table.index > 0
+    return column(table, others, "computed by", "times as fast", "Custom-CNN, " + table["computed by"][0])
+
+
+def generator_networks(table):
+    table = table.assign(what=table["system"] + ", " + table["work"] + " in bfloat16")
+    return column(table, table["precision"] == "mixed_bfloat16", "what", "times as fast", "float32")
+
+
+def start_up(table):
+    return column(table, table["what"] == "import keras", "what", "times fakeorreal --help", "fakeorreal --help")
+
+
+def memory(table):
+    first, last = (table.groupby("what")["without files (MB)"].agg(which) for which in ("first", "last"))
+    least, most = table["clips"].min(), table["clips"].max()
+    return [
+        {
+            "what": f"{what}: peak memory, {most:,} clips",
+            "against": f"{least:,} clips",
+            "times": last[what] / first[what],
+        }
+        for what in first.index
+    ]
+
+
+def detector_speed(table):
+    table = table.assign(what=table["what"].str.partition(", against")[0])
+    return column(table, table["unit"] == "times as fast", "what", "value", "librosa.load + Keras")
+
+
+BENCHMARKS = {
+    "extraction": (extraction, "extraction_speed"),
+    "wavelet_packets": (wavelet_packets, "wavelet_packets_speed"),
+    "custom_cnn": (custom_cnn, "custom_cnn_speed"),
+    "generator_networks": (generator_networks, "generator_networks_speed"),
+    "start_up": (start_up, "start_up_speed"),
+    "memory": (memory, "memory"),
+    "detector_speed": (detector_speed, "detector_speed"),
+    "duplicates": (None, "duplicates_speed"),  # nothing to compare with
+}
+"""Script → its rows of the summary, from the table that it writes to results/."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="minutes, to see that all run; writes no table")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    names = options.names or list(BENCHMARKS)
+    for name in names:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, HERE / f"{name}.py", *(["--quick"] if options.quick else [])], check=True)
+    if options.quick:
+        return
+    import pandas as pd
+
+    from fakeorreal.machine import machine
+    from fakeorreal.tables import save_table
+
+    rows = []
+    for name in names:
+        summary, written = BENCHMARKS[name]
+        if summary:
+            table = pd.read_csv(RESULTS / f"{written}.csv")
+            rows += [{"benchmark": name, **row} for row in summary(table)]
+    caption = (
+        "Every figure is a ratio of what two contenders took in the same run on the same machine, which takes turns "
+    )
+    caption += f"where it can; the table of each benchmark has more. Machine: {machine('numpy', 'librosa', 'keras')}."
+    save_table(pd.DataFrame(rows), "benchmarks", RESULTS, caption)
+
+
+if __name__ == "__main__":
+    main()
