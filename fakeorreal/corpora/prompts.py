@@ -100,6 +100,24 @@ SOURCES = (
         "Maxim Topal, www.ivrvoice.ru",
     ),
 )
+GENDERS = {
+    **{source.speaker: {"f": "female", "m": "male"}[source.folder.split("_")[2]] for source in SOURCES},
+    **{voice.name: "female" for voice in VOICES if "+f" in voice.voice},
+    **{voice.name: "male" for voice in VOICES if "+m" in voice.voice},
+    "flite-awb": "male",
+    "flite-rms": "male",
+    "flite-slt": "female",
+    "festival-kal_diphone": "male",
+    "festival-ked_diphone": "male",
+    "festival-cmu_us_slt_arctic_hts": "female",
+    "festival-lp_diphone": "female",
+    "festival-pc_diphone": "male",
+    "festival-msu_ru_nsh_clunits": "male",
+}
+"""Speaker → gender of the voice, where it is stated: of recordings by the packages' folder names (``_f_``, ``_m_``),
+of espeak-ng by its voice variants, of festival by the ``gender`` of its voice files, of flite by its README. The plain
+voices of espeak-ng and flite's kal16 state none."""
+
 TEXT_PACKAGES = tuple(f"asterisk-core-sounds-{language}" for language in ("en", "es", "fr", "it", "ru"))
 PACKAGES = (*(source.package for source in SOURCES), *TEXT_PACKAGES, "asterisk-prompt-it-menardi")
 
