@@ -17,7 +17,9 @@ def main(arguments=None):
     try:
         return options.run(options) or 0
     except (FakeOrRealError, OSError) as error:  # the latter: no permission, disk full
-        print(f"fakeorreal: {error}", file=sys.stderr)
+        from fakeorreal.wording import printable
+
+        print(f"fakeorreal: {printable(error)}", file=sys.stderr)
         return 2
 
 

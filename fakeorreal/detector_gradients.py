@@ -7,6 +7,7 @@ which judging does without: where it or the networks are missing, the reason is 
 
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def _model(folder, settings, front_end):
         members = [keras.models.load_model(path, safe_mode=True) for path in paths]
         for path, member in zip(paths, members, strict=True):
             member.name = path.stem  # in one model, no two may have the same
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
         raise FakeOrRealError("The Keras networks of the detector cannot be read.") from error
     inputs = keras.Input(front_end.shape)
     logits = keras.ops.concatenate([member(inputs) for member in members], axis=1)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from fakeorreal.audio import DECODING_ERRORS, to_mono
 from fakeorreal.channels import frame_level
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.streams import open_stream
+from fakeorreal.streams import OPENED, open_stream
 
 LONGEST = 120.0  # seconds
 KEYS = ("clip", "label", "split", "group")
@@ -235,7 +235,7 @@ def _header(path):
     except DECODING_ERRORS:
         import av  # has just decoded the file
 
-        with av.open(str(path)) as container:
+        with open(path, "rb") as f, av.open(f, **OPENED) as container:
             return container.format.name, container.streams.audio[0].codec_context.name
 
 

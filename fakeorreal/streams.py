@@ -25,7 +25,7 @@ _SHORT_OF = 0.5  # seconds that a file may lack of the length it states: encoder
 _LIBSNDFILE = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")  # first bytes of what it decodes
 _FFMPEG = "aac,amr,asf,flac,matroska,mov,mp3"  # no playlists, which would open other files
 _BAD_PACKETS = 1 / 20  # that may be passed over: tags and dropouts
-_OPENED = {"options": {"format_whitelist": _FFMPEG}, "metadata_errors": "replace"}  # titles in any encoding
+OPENED = {"options": {"format_whitelist": _FFMPEG}, "metadata_errors": "replace"}  # titles in any encoding
 _FIRST_PAGE = 5  # seconds that the first page of an Ogg file may last
 _LONG, _THIN = 600, 64  # seconds; bytes of each that any speech exceeds: silence of hours fits into a few kilobytes
 
@@ -210,7 +210,7 @@ def _by_ffmpeg(path):
     except ImportError as error:
         raise ValueError("all but WAV, AIFF, FLAC, OGG and Opus needs PyAV; run: pip install av") from error
     try:
-        with path.open("rb") as f, av.open(f, **_OPENED) as container:
+        with path.open("rb") as f, av.open(f, **OPENED) as container:
             if not container.streams.audio:
                 raise ValueError("no audio in it")
             rate = None

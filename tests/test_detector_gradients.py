@@ -1,7 +1,9 @@
 """Gradients of frozen detectors: of linear networks they are weight times distance; the rest is where they land."""
 
+import io
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -167,8 +169,19 @@ def test_without_keras_networks(copied, make_speech):
     assert reason(copied, [make_speech(1.0, SR)]).startswith("The detector comes without its Keras networks")
 
 
-def test_a_network_that_cannot_be_read(copied, make_speech):
-    (copied / "linear-2.keras").write_bytes(b"PK no network")
+def zipped(name, text):
+    with io.BytesIO() as data:
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(name, text)
+        return data.getvalue()
+
+
+NO_NETWORKS = (b"PK no network", zipped("a.txt", ""), zipped("config.json", "{}"), zipped("config.json", "[" * 100_000))
+
+
+@pytest.mark.parametrize("content", NO_NETWORKS)
+def test_a_network_that_cannot_be_read(copied, make_speech, content):
+    (copied / "linear-2.keras").write_bytes(content)
     assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
 
 

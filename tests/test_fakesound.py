@@ -236,7 +236,7 @@ def test_a_clip_listed_twice(tmp_path):
         load_fakesound(folder)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"audios": 3}', '{"audios": ["e"]}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"audios": 3}', '{"audios": ["e"]}', "\udcff", "[" * 100_000])
 def test_a_listing_that_is_none(tmp_path, text):
     (tmp_path / "meta_data").mkdir()
     (tmp_path / "meta_data" / "easy.json").write_bytes(text.encode(errors="surrogateescape"))

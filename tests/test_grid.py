@@ -223,6 +223,8 @@ def test_a_file_says_it_all(for_tree, tmp_path):
     ("text", "message"),
     [
         ("system = ", "cannot be read as TOML"),
+        ("system = " + "[" * 100_000, "cannot be read as TOML"),
+        ('system = "dnn"\n[corpus]\nfolder = 1', "must name folders and data sets in quotes"),
         ('system = "dnn"', "a grid needs"),
         ('system = "dnn"\nepochs = 1\n[settings]\n', r"\[corpus\] needs"),
     ],

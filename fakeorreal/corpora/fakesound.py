@@ -177,7 +177,7 @@ def _listed(folder):
             try:
                 entries = json.loads(listing.read_text(encoding="utf-8-sig"))["audios"]
                 rows += [{"set": name, **_entry(entry, listing)} for entry in entries]
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 if isinstance(error, FakeOrRealError):
                     raise
                 raise FakeOrRealError(
