@@ -76,7 +76,8 @@ class Content:
         self._measure(held)
 
     def _measure(self, y):
-        frames = y[: len(y) // FRAME * FRAME].reshape(-1, FRAME) * _TAPER
+        frames = y[: len(y) // FRAME * FRAME].reshape(-1, FRAME)
+        frames = (frames - frames.mean(axis=1, keepdims=True)) * _TAPER  # rounding would lift an offset above silence
         power = np.abs(np.fft.rfft(frames)) ** 2
         self._spectrum += power.sum(axis=0)
         mean_square = 2 * power[:, _VOICE].sum(axis=1) / (FRAME * np.sum(_TAPER**2))

@@ -302,6 +302,7 @@ def test_memory_does_not_grow_with_the_recording(peak_detector, tmp_path, make_s
         (np.ones(320) / 2, SR, "lasts 0.020 s"),
         (np.sin(np.arange(7968)), SR, "lasts 0.498 s"),
         (np.zeros(SR), SR, "is silent"),
+        (np.full(3 * SR, 0.5), SR, "is silent"),
         (np.zeros((SR, 2)), 22050, "is silent"),
         (np.full(SR, np.nan), SR, "not finite"),
         (np.ones(SR), None, "`sr` must be the rate"),
