@@ -1,4 +1,4 @@
-"""Scores that mean what they say: Platt scaling, how far scores are from it, and where to abstain.
+"""Scores that mean what they say: Platt and temperature scaling, how far scores are from it, and where to abstain.
 
 A calibrated score is the natural-log likelihood ratio of fake to real, which is the log-odds of fake where both are
 equally likely before listening. Every figure here therefore gives each class half of the weight, however many clips
@@ -51,19 +51,45 @@ def platt(labels, scores):
     Raises:
         FakeOrRealError: as ``metrics.eer``, or scores that do not rise with fake.
     """
+    scale, offset = _logistic(labels, scores, intercept=True)
+    return Platt(scale, offset)
+
+
+def temperature(labels, scores):
+    """What scores are divided by to be calibrated: one parameter, which moves no verdict at a threshold of 0.
+
+    Fitted as `platt`, with its weights and targets. Call it on *validation* scores only.
+
+    Args:
+        labels: 0 real, 1 fake, shape (n,).
+        scores: logits of fake, shape (n,).
+
+    Returns:
+        float, > 0: above 1 the scores were too sure, below 1 too timid.
+
+    Raises:
+        FakeOrRealError: as `platt`.
+
+    Source: Guo et al. 2017, arXiv 1706.04599, section 4.2.
+    """
+    return 1 / _logistic(labels, scores, intercept=False)[0]
+
+
+def _logistic(labels, scores, *, intercept):
+    """(scale, offset) of the logistic regression on the score; the offset is 0 without an intercept."""
     labels, scores = checked(labels, scores)
     n = np.bincount(labels, minlength=2)
     certain = ((n + 1) / (n + 2))[labels]
     weights = _class_weights(labels)
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, fit_intercept=intercept).fit(
         np.concatenate([scores, scores])[:, None],
         np.concatenate([labels, 1 - labels]),
         sample_weight=np.concatenate([weights * certain, weights * (1 - certain)]),
     )
-    scale, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
+    scale = float(model.coef_[0, 0])
     if scale <= 0:
         raise FakeOrRealError(f"scores must rise with fake. Received: a slope of {scale:.3g}. Check labels and sign.")
-    return Platt(scale, offset)
+    return scale, float(np.ravel(model.intercept_)[0])
 
 
 def cllr(labels, scores):

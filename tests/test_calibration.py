@@ -200,3 +200,30 @@ def test_bad_scores_are_refused(function):
         function([0, 0], [1.0, 2.0])
     with pytest.raises(FakeOrRealError, match="finite"):
         function([0, 1], [np.nan, 2.0])
+
+
+# Temperature scaling
+
+
+def test_temperature_undoes_what_was_multiplied():
+    labels, scores = draw(200_000)
+    assert calibration.temperature(labels, 5 * 2 * scores) == pytest.approx(5, rel=0.02)  # the ratio is twice the score
+
+
+def test_temperature_minimises_its_cost():
+    labels, scores = draw(60, share=0.3)
+    target = np.where(labels == 1, 19 / 20, 1 / 44)
+
+    def cost(parameters):
+        z = scores / parameters[0]
+        each = target * np.logaddexp(0, -z) + (1 - target) * np.logaddexp(0, z)
+        return each[labels == 1].mean() + each[labels == 0].mean()
+
+    best = minimize(cost, [1], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12})
+    assert calibration.temperature(labels, scores) == pytest.approx(best.x[0], abs=1e-4)
+
+
+def test_temperature_of_separated_classes_is_positive_and_inverted_scores_have_none():
+    assert 0 < calibration.temperature([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0]) < 10
+    with pytest.raises(FakeOrRealError, match="scores must rise with fake"):
+        calibration.temperature([0, 0, 1, 1], [2.0, 1.0, -1.0, -2.0])

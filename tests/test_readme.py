@@ -98,6 +98,21 @@ def test_numbers_are_those_of_localisation():
     assert f"{gain['gain']:.1f} points [{gain['gain_low']:.1f}, {gain['gain_high']:.1f}]" in README
 
 
+def test_numbers_are_those_of_damage_and_trust():
+    summary = committed("robustness_summary").query("family == 'all'").set_index("system")
+    for system, words in (("custom_cnn", "`custom_cnn` {} → {} % EER"), ("detector", "the shipped detector {} → {} %")):
+        row = summary.loc[system]
+        assert words.format(f"{row.eer_clean:.1f}", f"{row.eer_robust:.1f}") in README
+    left_out = committed("trust_left_out").set_index("value")
+    for value, words in (("griffin-lim", "Griffin-Lim"), ("espeak-ng", "espeak-ng"), ("it", "Italian")):
+        row = left_out.loc[value]
+        assert f"{words} {row.eer_heard:.1f} → {row.eer_unheard:.1f} %" in README
+    calibration = committed("trust_calibration").set_index("system").loc["dnn"]
+    assert f"from an ECE of {calibration.ece:.1f} to {calibration.ece_scaled:.1f} %" in README
+    meanings = committed("trust_significance")["meaning"].value_counts()
+    assert f"{meanings['differ']} of {meanings.sum()} pairs differ, {meanings['open']} are open" in README
+
+
 def test_trivial_measures_do_not_tell_real_from_fake():
     shortcuts = committed("shortcuts").set_index("measure")
     assert (shortcuts.loc["all together"] <= SHORTCUT_LIMIT).all()

@@ -141,6 +141,11 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake
         "generators",
         "fingerprints",
         "localisation_sets",
+        "leaderboard",
+        "robustness",
+        "trust_audit",
+        "trust_matrix",
+        "trust_left_out",
     }
     benchmark = pd.read_csv(home / "results" / "FoR-smoke" / "benchmark.csv")
     assert set(benchmark["system"]) == set(FOR_SYSTEMS)

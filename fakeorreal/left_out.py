@@ -1,0 +1,77 @@
+"""Leave one out: what a system loses on a generator, or on a language, that training did not hold.
+
+Groups of clips are dealt into folds. A value of the column is scored fold by fold by two fits to the other folds: one
+that never heard it, and one that did, on as many clips of each class, so that the two differ in nothing else.
+"""
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from fakeorreal.corpora.corpus import FAKE, REAL
+from fakeorreal.cross_scores import KEPT
+from fakeorreal.synthesis.tts import ENGINES
+
+VERSION = 1  # raise when a change here changes scores
+COLUMNS = ("generator", "language")
+FOLDS = 2
+LEAST = 20  # clips of a class that a value needs
+
+
+def engine(generator):
+    """Name of the program that made a fake; all voices of a text-to-speech engine are one."""
+    return next((name for name in ENGINES if generator.startswith(f"{name}-")), generator)
+
+
+def leave_one_out(corpus, rows, fit, column, *, seed=0):
+    """Score what has a value of a column by what heard that value and by what did not.
+
+    Args:
+        corpus: table of clips.
+        rows: their features, shape (n, n_features).
+        fit: function of rows and labels that gives a function of rows that gives scores.
+        column: ``generator``, by `engine`: its fakes against all real clips; or ``language``: its real and fake clips.
+        seed: of the folds, and of the clips that a fit hears.
+
+    Returns:
+        DataFrame: `cross_scores.KEPT`, score, column, value, heard (bool), n_training. Without rows where fewer than
+        two values are stated for ``LEAST`` clips of each class.
+    """
+    corpus = corpus.reset_index(drop=True)
+    labels, rng = corpus["label"].to_numpy(), np.random.default_rng(seed)
+    values = corpus["language"]
+    if column == "generator":
+        values = corpus["generator"].map(engine).where(labels == FAKE, "")
+    groups = rng.permutation(corpus["group"].unique())
+    fold = corpus["group"].map(dict(zip(groups, np.arange(len(groups)) % FOLDS, strict=True))).to_numpy()
+    found = []
+    for value in tqdm(_names(values, labels, column), desc=f"leave one {column} out", unit=column):
+        of_value = (values == value).to_numpy()
+        asked = of_value | (labels == REAL) if column == "generator" else of_value
+        for k in range(FOLDS):
+            testing = np.flatnonzero((fold == k) & asked)
+            unheard = np.flatnonzero((fold != k) & ~of_value)
+            for heard in (False, True):
+                training = _as_many(np.flatnonzero(fold != k), unheard, labels, rng) if heard else unheard
+                scores = fit(rows[training], labels[training])(rows[testing])
+                found.append(
+                    corpus.loc[testing, list(KEPT)].assign(
+                        score=scores, column=column, value=value, heard=heard, n_training=len(training)
+                    )
+                )
+    columns = [*KEPT, "score", "column", "value", "heard", "n_training"]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+
+
+def _names(values, labels, column):
+    """Values of enough clips, sorted; none where there is only one."""
+    counts = pd.crosstab(values, labels).drop(index=["", "unknown"], errors="ignore")
+    enough = counts[FAKE] if column == "generator" else counts.min(axis=1)
+    names = sorted(counts.index[enough >= LEAST])
+    return names if len(names) > 1 else []
+
+
+def _as_many(rows, like, labels, rng):
+    """As many of each class as in other rows, drawn from all, in order."""
+    drawn = [rng.permutation(rows[labels[rows] == label])[: (labels[like] == label).sum()] for label in (REAL, FAKE)]
+    return np.sort(np.concatenate(drawn))
