@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import joblib
 import pandas as pd
 from tqdm import tqdm
 
@@ -17,6 +18,7 @@ from fakeorreal.corpora import load_corpus, load_wavefake
 from fakeorreal.corpora.corpus import REAL
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.files import write_atomically
+from fakeorreal.scale_out import is_spread
 from fakeorreal.systems import System, get_system
 
 SCORES = ["eer", "auc"]
@@ -99,9 +101,11 @@ def read_grid(path):
     path = Path(path)
     try:
         description = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FakeOrRealError(f"{path}: cannot be read as TOML ({error}). Check the file.") from error
     corpus = description.pop("corpus", {})
+    if not isinstance(corpus, dict) or not all(isinstance(value, str) for value in corpus.values()):
+        raise FakeOrRealError(f"{path}: `[corpus]` must name folders and data sets in quotes. Received: {corpus!r}.")
     try:
         return make_grid(description), _load(corpus)
     except FakeOrRealError as error:
@@ -110,6 +114,8 @@ def read_grid(path):
 
 def run_grid(grid, corpus, out, *, features, runs, name, threads=0):
     """Run what has not been run yet; the table on disk grows run by run.
+
+    Within `scale_out.on_cluster` every worker runs one at a time; boosted trees are spread over all workers instead.
 
     Args:
         grid: a ``Grid``.
@@ -127,28 +133,24 @@ def run_grid(grid, corpus, out, *, features, runs, name, threads=0):
     Raises:
         FakeOrRealError: as ``Grid.variants``, a corpus without one of the splits, or a network that cannot be built.
     """
+    parts, plan = {}, []  # variants with one front end share their features
+    for system, settings in grid.variants():
+        key = repr((system.front_end, system.window, system.augmentation))
+        if key not in parts:
+            parts[key] = [
+                experiments.split_features(system, corpus, split, cap=grid.cap, folder=features)
+                for split in ("training", "validation")
+            ]
+        plan += [(system, settings, *parts[key], seed) for seed in grid.seeds]
+    where = {"threads": threads, "runs": Path(runs).absolute(), "name": name}
+    options = {"marks": grid.epochs, "stop_after": grid.stop_after, **where}
+    one_by_one = any(is_spread(system) for system, *_ in plan)
+    runs_of_plan = joblib.Parallel(backend="sequential" if one_by_one else None, batch_size=1, return_as="generator")(
+        joblib.delayed(_run)(*one, **options) for one in plan
+    )
     rows = []
-    todo = [(system, settings, seed) for system, settings in grid.variants() for seed in grid.seeds]
-    for system, settings, seed in tqdm(todo, desc="grid", unit="run"):
-        fitted_on, validation = (
-            experiments.split_features(system, corpus, split, cap=grid.cap, folder=features)
-            for split in ("training", "validation")
-        )
-        folder = experiments.run_folder(
-            system,
-            fitted_on,
-            [validation],
-            marks=grid.epochs,
-            seed=seed,
-            threads=threads,
-            runs=runs,
-            name=name,
-            stop_after=grid.stop_after,
-        )
-        for epochs, scores in experiments.read_scores(folder).groupby("epochs", dropna=False):
-            found = {metric: getattr(metrics, metric)(scores["label"], scores["score"]) for metric in SCORES}
-            run = {**settings, "epochs": epochs, "seed": seed, **_logged(system, folder, epochs)}
-            rows.append({**run, "eer": 100 * found["eer"], "auc": found["auc"]})
+    for found in tqdm(runs_of_plan, total=len(plan), desc="grid", unit="run"):
+        rows += found
         write_atomically(Path(out), pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode())
     return pd.DataFrame(rows)
 
@@ -160,6 +162,17 @@ def ranking(table):
         eer=("eer", "mean"), eer_sd=("eer", "std"), auc=("auc", "mean"), seeds=("seed", "nunique")
     )
     return found.reset_index().sort_values(["eer", "auc"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _run(system, settings, fitted_on, validation, seed, **options):
+    """The rows of one run."""
+    folder = experiments.run_folder(system, fitted_on, [validation], seed=seed, **options)
+    rows = []
+    for epochs, scores in experiments.read_scores(folder).groupby("epochs", dropna=False):
+        found = {metric: getattr(metrics, metric)(scores["label"], scores["score"]) for metric in SCORES}
+        run = {**settings, "epochs": epochs, "seed": seed, **_logged(system, folder, epochs)}
+        rows.append({**run, "eer": 100 * found["eer"], "auc": found["auc"]})
+    return rows
 
 
 def _logged(system, folder, epochs):

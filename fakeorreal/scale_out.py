@@ -15,7 +15,7 @@ from fakeorreal.errors import FakeOrRealError
 from fakeorreal.files import make_folder
 
 PATIENCE = 10
-"""Seconds that a scheduler and its first worker have to answer."""
+"""Seconds that a scheduler and its first workers have to answer."""
 
 ROWS = 2**20
 """Rows that one worker holds in `fit_trees`. Fewer are trained on one worker, to the trees of a single machine."""
@@ -34,8 +34,8 @@ def on_cluster(address, *, reads=(), writes=()):
         writes: folders that workers will write to.
 
     Raises:
-        FakeOrRealError: Dask is not installed, no scheduler or no worker answers, a worker does not see a file or a
-            folder, or workers die of what they are given.
+        FakeOrRealError: Dask is not installed, no scheduler or not two workers answer, a worker does not see a file
+            or a folder, or workers die of what they are given.
     """
     if address is None:
         yield None
@@ -57,7 +57,7 @@ def on_cluster(address, *, reads=(), writes=()):
         _check_sight(client, address, reads, writes)
         _clients.append(client)
         try:
-            with joblib.parallel_config("dask", n_jobs=-1):
+            with joblib.parallel_config(_backend(client), n_jobs=-1):
                 yield client
         except KilledWorker as error:
             raise FakeOrRealError(
@@ -106,13 +106,32 @@ def fit_trees(estimator, features):
     return estimator
 
 
+def _backend(client):
+    """joblib's, but for work that comes back with an error of Dask: joblib keeps it to itself and waits for ever."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):
+        def submit(self, func, callback=None):
+            future = super().submit(func, callback)
+            future.add_done_callback(lambda done: done.exception() and callback(done.exception()))
+            return future
+
+        def retrieve_result_callback(self, out):
+            if isinstance(out, BaseException):
+                raise out
+            return super().retrieve_result_callback(out)
+
+    return Backend(client=client)
+
+
 def _check_sight(client, address, reads, writes):
-    """Refuse a cluster without workers, and workers that look at other folders than this process."""
+    """Refuse a cluster of less than two workers, and workers that look at other folders than this process."""
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client.wait_for_workers(2, timeout=PATIENCE)  # where one is all there is, joblib works here instead
     except TimeoutError as error:
         raise FakeOrRealError(
-            f"the Dask scheduler at {address} has no workers. Start some with `dask worker {address} --nthreads 1`."
+            f"the Dask scheduler at {address} has no two workers. Start some with "
+            f"`dask worker {address} --nworkers 2 --nthreads 1`."
         ) from error
     reads = list(reads)
     paths = [os.path.abspath(path) for path in reads[:: -(-len(reads) // _LOOKED_FOR) or 1]]

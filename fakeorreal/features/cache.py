@@ -7,9 +7,9 @@ from there. Files that end in ``.part`` are what such a run left behind, and may
 
 import hashlib
 import io
+import itertools
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from fakeorreal import audio
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.files import write_atomically
+from fakeorreal.files import make_folder, write_atomically
+from fakeorreal.scale_out import single_threaded
 
 BLOCK_ROWS = 256
 BLOCK_BYTES = 2**26  # what a worker holds at a time
@@ -86,8 +87,9 @@ def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
     """
     if not len(corpus):
         raise FakeOrRealError("a corpus of 0 clips has no features. Check the filter or the folder it comes from.")
-    folder = Path(folder) / f"{type(front_end).__name__}-{_digest(front_end.config())[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{type(front_end).__name__}-{_digest(front_end.config())[:12]}"
+    folder = Path(folder).absolute() / name  # workers of a cluster are at home in other folders
+    make_folder(folder)
 
     rows = corpus.reset_index(drop=True)
     contents, reasons = hash_files(rows["path"].unique())
@@ -121,18 +123,25 @@ def _digest(value):
 
 def hash_files(paths):
     """Content hashes by path, and by path the reason why a file has none."""
-
-    def digest(path):
-        try:
-            with open(path, "rb") as f:
-                return hashlib.file_digest(f, "sha256").hexdigest(), None
-        except OSError as error:
-            return None, f"{path}: cannot be opened ({error.strerror}). Check the path."
-
-    with ThreadPoolExecutor() as threads:
-        results = dict(zip(paths, threads.map(digest, paths), strict=True))
+    paths = list(paths)
+    parts = [paths[k : k + BLOCK_ROWS] for k in range(0, len(paths), BLOCK_ROWS)]
+    hashed = joblib.Parallel(-1, prefer="threads")(joblib.delayed(_hash_some)(part) for part in parts)
+    results = dict(zip(paths, itertools.chain(*hashed), strict=True))
     contents = {path: content for path, (content, _) in results.items() if content}
     return contents, {path: reason for path, (_, reason) in results.items() if reason}
+
+
+def _hash_some(paths):
+    return [_hash_file(path) for path in paths]
+
+
+def _hash_file(path):
+    """(hash, None) or (None, why there is none)."""
+    try:
+        with open(path, "rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest(), None
+    except OSError as error:
+        return None, f"{path}: cannot be opened ({error.strerror}). Check the path."
 
 
 def _row_key(row, content):
@@ -154,16 +163,16 @@ def _stored(folder):
 
 def _compute(missing, front_end, folder, n_jobs, progress):
     """Compute rows in blocks, in parallel. Returns key → reason of those that failed."""
-    n_blocks = BLOCKS_PER_JOB * joblib.effective_n_jobs(n_jobs)
     row_bytes = 4 * math.prod(front_end.shape)
-    size = max(1, min(BLOCK_ROWS, BLOCK_BYTES // row_bytes, math.ceil(len(missing) / n_blocks)))
     todo = list(missing.items())
-    blocks = [todo[k : k + size] for k in range(0, len(todo), size)]
     reasons = {}
     with (
-        joblib.parallel_config("loky", inner_max_num_threads=1),
+        single_threaded(),
         tqdm(total=len(todo), desc=type(front_end).__name__, unit="clip", disable=not (progress and todo)) as bar,
     ):
+        n_blocks = BLOCKS_PER_JOB * joblib.effective_n_jobs(n_jobs)
+        size = max(1, min(BLOCK_ROWS, BLOCK_BYTES // row_bytes, math.ceil(len(todo) / n_blocks)))
+        blocks = [todo[k : k + size] for k in range(0, len(todo), size)]
         jobs = (joblib.delayed(_compute_block)(block, front_end, folder) for block in blocks)
         for count, failures in joblib.Parallel(n_jobs, return_as="generator_unordered")(jobs):
             reasons |= failures
