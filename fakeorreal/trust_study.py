@@ -28,10 +28,10 @@ from fakeorreal.wild_study import WildStudy
 from fakeorreal.workspace import Workspace
 
 CROSSED = ("custom_cnn", "dnn", "xgboost")
-"""What is damaged, of the systems of the benchmark, and split at random."""
+"""What is split at random."""
 
 CARRIED = (*CROSSED, *(name for name in FOR_SYSTEMS if name not in (*CROSSED, "custom_cnn_published")))
-"""What is carried from version to version: all that is trained on each."""
+"""What is carried from version to version: all that is trained on each. On the ladders it is that of for-norm."""
 
 DEALT = {"sentence": "group", "clip": "clip"}
 """How clips are dealt at random, and the column of what is dealt whole."""
@@ -179,7 +179,7 @@ class TrustStudy(Workspace):
     @cached_property
     def asked(self):
         """The systems that are sent up the ladders, each with its own clips: list of `Asked`."""
-        return [*map(self._of_for, CROSSED), *self._of_generators(), *self._of_spy_and_wild(), self._detector]
+        return [*map(self._of_for, CARRIED), *self._of_generators(), *self._of_others(), self._detector]
 
     def robustness(self):
         """Scores of all systems on their own clips, clean and damaged.
@@ -212,7 +212,7 @@ class TrustStudy(Workspace):
             DataFrame: ``KEPT``, score, system, trained_on, tested_on.
         """
         judges = [self._judge(name, dataset) for dataset in self.datasets for name in CARRIED]
-        judges += [one.judge for one in self.asked if one.judge.name not in CROSSED]
+        judges += [one.judge for one in self.asked if one.judge.name not in CARRIED]
         parts = [name for name in self.datasets if name != "for-combined"]
         clips = {name: _testing(self.study.corpus(name), self.amount.crossed) for name in parts}
         clips[self._generators.corpus_name] = self._utterances()
@@ -328,12 +328,13 @@ class TrustStudy(Workspace):
         folder = study.run_folder(name, self.profile.budget(name).seeds[0])
         return SystemJudge(get_system(name), folder, self._own_corpus(study), partial(study.model, name))
 
-    def _of_spy_and_wild(self):
-        for study, name in ((self._spy, "spy_cnn"), (self._wild, "wild_cnn")):
-            seed, corpus = self.profile.budget(name).seeds[0], self._own_corpus(study)
-            clean = pd.concat(report.one_run(study.run(name).assign(dataset=corpus), name, corpus))
-            testing = _testing(study.corpus, self.amount.damaged)
-            yield Asked(self._judge_of(study, name), seed, testing, clean, corpus)
+    def _of_others(self):
+        for study, names in self._own_studies():
+            corpus, testing = self._own_corpus(study), _testing(study.corpus, self.amount.damaged)
+            for name in names:
+                clean = pd.concat(report.one_run(study.run(name).assign(dataset=corpus), name, corpus))
+                seed = self.profile.budget(name).seeds[0]
+                yield Asked(self._judge_of(study, name), seed, testing, clean, corpus)
 
     @cached_property
     def _detector(self):

@@ -93,9 +93,9 @@ def write_tables(folder):
 def test_every_table_comes_again_without_models_training_or_damage(stubbed, home, tmp_path, monkeypatch):
     study, made = write_tables(tmp_path / "first")
     judged = {one.judge.name for one in study.asked}
-    assert judged == {*CROSSED, "lcnn_lfcc", "dcnn_haar", "spy_cnn", "wild_cnn", "detector"}
+    assert judged >= {*CARRIED, "lcnn_lfcc", "dcnn_haar", "spy_cnn", "wild_cnn", "detector"}
     assert set(made["matrix"]["tested_on"]) == {"for-norm", "for-2sec", "for-rerec", "for-combined", "WaveFake"}
-    assert len(made["matrix"]) == 5 * (4 * len(CARRIED) + len(judged - {*CROSSED}))
+    assert len(made["matrix"]) == 5 * (4 * len(CARRIED) + len(judged - {*CARRIED}))
     board = made["leaderboard"]
     own = {"for-norm", "for-2sec", "for-rerec", "for-combined"}
     assert set(board["corpus"]) == {*own, "WaveFake", "WaveFake, vocoder of training", "WaveFake, other vocoders"}
