@@ -7,6 +7,7 @@ classical system fitted again, when it is first needed.
 import hashlib
 import json
 import math
+import sys
 import time
 from functools import cached_property, partial
 from pathlib import Path
@@ -99,7 +100,7 @@ class DetectorJudge:
             try:
                 rows.append({**clip, "score": self._detector.predict(y, sr=self.sr).score})
             except FakeOrRealError as error:
-                tqdm.write(f"left out {clip['clip']}: {error}")
+                tqdm.write(f"left out {clip['clip']}: {error}", file=sys.stderr)
         return pd.DataFrame(rows, columns=[*KEPT, "score"])
 
     def parameters(self):
@@ -175,7 +176,7 @@ class _Heard:
             try:
                 pieces = [front_end(piece) for piece in _windows(y, window and round(window * front_end.sr))]
             except FakeOrRealError as error:
-                tqdm.write(f"left out {clip['clip']}: {error}")
+                tqdm.write(f"left out {clip['clip']}: {error}", file=sys.stderr)
                 continue
             rows += [{**clip, "clip": f"{clip['clip']}#{k}"} for k in range(len(pieces))] if window else [clip]
             features += pieces
@@ -219,7 +220,7 @@ def _waveforms(clips, condition, sr):
             if channel := clip.channel if condition == CLEAN else condition:
                 y = apply_channel(y, sr=sr, name=channel, key=clip.clip)
         except FakeOrRealError as error:
-            tqdm.write(f"left out {clip.clip}: {error}")
+            tqdm.write(f"left out {clip.clip}: {error}", file=sys.stderr)
         else:
             waveforms.append(y)
             there.append(clip.Index)
