@@ -54,6 +54,7 @@ class SystemJudge:
 
     @cached_property
     def _model(self):
+        training.quieten()
         return self._load()
 
     def score(self, clips, waveforms, heard):

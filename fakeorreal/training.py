@@ -30,7 +30,14 @@ def make_deterministic(seed):
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    tf.get_logger().setLevel("ERROR")  # its advice on retracing would end up in the notebooks
+    quieten()
+
+
+def quieten():
+    """Keep TensorFlow's advice on retracing to itself: it would end up in the notebooks."""
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
 
 
 def fit_network(system, training, validation, *, marks, seed, folder, stop_after=0, precision="float32"):
