@@ -108,7 +108,7 @@ def test_an_unreadable_clip_is_left_out_and_named(clips, tmp_path, capsys):
     Path(clips["path"][2]).write_text("not audio")
     found = cross_scores.score([judge(PLAIN, tmp_path / "run", Loudness())], clips)
     assert found["clip"].tolist() == ["0.wav", "1.wav", "3.wav", "4.wav", "5.wav"]
-    assert "left out 2.wav" in capsys.readouterr().out
+    assert "left out 2.wav" in capsys.readouterr().err
     with pytest.raises(FakeOrRealError, match="none of 1 clips can be read"):
         cross_scores.score([judge(PLAIN, tmp_path / "run", Loudness())], clips[2:3])
 
@@ -118,7 +118,7 @@ def test_a_detector_judges_whole_clips_and_leaves_out_what_is_too_short(clips, t
     found = cross_scores.score([one], clips)
     assert one.folder == tmp_path / "detector" / f"tiny-0.1-{detector.hash}" and one.threshold == 0.2
     assert found["clip"].tolist() == [f"{k}.wav" for k in range(1, 6)]  # the first lasts 0.3 s
-    assert "left out 0.wav" in capsys.readouterr().out
+    assert "left out 0.wav" in capsys.readouterr().err
     wanted = [detector.predict(path).score for path in clips["path"][1:]]
     np.testing.assert_allclose(found["score"], wanted, rtol=1e-6)
 
