@@ -167,6 +167,8 @@ def start(work, *what):
     """Fork a child that works, in a group of its own with all that it starts; returns its process id."""
     pid = os.fork()
     if pid:
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            os.setpgid(pid, pid)  # here as in the child: whoever comes first
         return pid
     code = 1
     try:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fakeorreal import segments
-from fakeorreal.frame_regions import frames_in, overlapped, regions_of
+from fakeorreal.frame_regions import filtered, frames_in, overlapped, regions_of
 
 THRESHOLDS = 50
 """Quantiles of the frames of validation that are tried as threshold."""
@@ -53,9 +53,7 @@ def choose_calling(frames, truth, seconds):
     """
     truth = truth[truth["clip"].isin(seconds.index)]
     frames = {clip: frames[clip] for clip in seconds.index}
-    levels = np.unique(np.quantile(np.concatenate([*frames.values()]), np.linspace(0, 0.99, THRESHOLDS)))
-    grid = list(itertools.product(levels, MEDIANS, LEAST, GAPS))
-    counts = np.array([_counts(frames, truth, seconds, *settings) for settings in grid])
+    grid, counts = _counts(frames, truth, seconds)
     rates = _harder(counts, truth, seconds)
     best = None
     for k in np.flatnonzero(rates >= rates.max() - NEAR):
@@ -82,20 +80,30 @@ def found_regions(frames, seconds, calling):
     return segments.found_regions(kept, seconds, calling.threshold, **settings)
 
 
-def _counts(frames, truth, seconds, threshold, median, least, gap):
-    """Segments that are hit, fake and called in every clip, shape (clips, 3), as those of ``segments.segment_table``.
+def _counts(frames, truth, seconds):
+    """Segments that are hit, fake and called in every clip at every setting, as those of ``segments.segment_table``.
 
     Hundreds of such tables would take minutes.
+
+    Returns:
+        (settings, counts): tuples of threshold, median, least and gap, and integers of shape (settings, clips, 3).
     """
+    levels = np.unique(np.quantile(np.concatenate([*frames.values()]), np.linspace(0, 0.99, THRESHOLDS)))
+    settings = list(itertools.product(levels, MEDIANS, LEAST, GAPS))
     spans = {clip: rows[["start", "end"]].to_numpy() for clip, rows in truth.groupby("clip")}
-    rows = []
-    for clip, scores in frames.items():
-        n = frames_in(seconds[clip], RESOLUTION)
-        found = regions_of(scores, threshold, seconds=seconds[clip], median=median, least=least, gap=gap)
+    counts = np.empty((len(settings), len(frames), 3), int)
+    for k, (clip, scores) in enumerate(frames.items()):
+        lasts = seconds[clip]
+        n, of_clip = (
+            frames_in(lasts, RESOLUTION),
+            {median: filtered(scores, median, seconds=lasts) for median in MEDIANS},
+        )
         true = overlapped(spans.get(clip, np.empty((0, 2))), n, RESOLUTION)
-        here = overlapped(np.array([region[:2] for region in found]).reshape(-1, 2), n, RESOLUTION)
-        rows.append(((here & true).sum(), true.sum(), here.sum()))
-    return rows
+        for j, (threshold, median, least, gap) in enumerate(settings):
+            found = regions_of(of_clip[median], threshold, seconds=lasts, least=least, gap=gap)
+            called = overlapped(np.array([region[:2] for region in found]).reshape(-1, 2), n, RESOLUTION)
+            counts[j, k] = (called & true).sum(), true.sum(), called.sum()
+    return settings, counts
 
 
 def _harder(counts, truth, seconds):

@@ -23,14 +23,13 @@ from fakeorreal.errors import FakeOrRealError
 from fakeorreal.evaluation import CLEAN
 from fakeorreal.features.cache import hash_files
 from fakeorreal.files import write_atomically
+from fakeorreal.hearing import Verdict, Windows, hear, waveform
 from fakeorreal.machine import machine
-from fakeorreal.named_channels import apply_channel
 
-VERSION = 1  # raise when a change here changes scores
+VERSION = 2  # raise when a change here changes scores
 KEPT = ("clip", "label", "group", "speaker", "generator", "language", "split")
 """What a scoring holds besides ``score``."""
 
-_BLOCK = 128  # clips held at a time
 _ROUNDS = 3  # of which the fastest counts
 
 
@@ -46,10 +45,12 @@ class SystemJudge:
     Attributes:
         name, folder, trained_on: as given or of the system.
         sr: rate of the waveforms that it takes, in Hz.
+        ear: what takes them, as in ``hearing``.
     """
 
     def __init__(self, system, folder, trained_on, load):
         self.name, self.folder, self.trained_on, self.sr = system.name, folder, trained_on, system.front_end.sr
+        self.ear = Windows(system.front_end, system.window)
         self._system, self._load = system, load
 
     @cached_property
@@ -57,18 +58,17 @@ class SystemJudge:
         training.quieten()
         return self._load()
 
-    def score(self, clips, waveforms, heard):
-        """Scores of clips, rows as `KEPT` and ``score``; of what the front end cannot take there is no row.
+    def score(self, clips, heard):
+        """Scores of clips.
 
         Args:
             clips: table of clips.
-            waveforms: float32 arrays, one for each.
-            heard: dict of features that judges with the same front end and window share.
+            heard: dict from row labels of it to what ``ear`` heard; of other rows there is no score.
+
+        Returns:
+            DataFrame: `KEPT`, score.
         """
-        key = (self._system.front_end, self._system.window)
-        if key not in heard:
-            heard[key] = _Heard(*key, clips, waveforms)
-        return training.score_clips(self._system, self._model, heard[key])
+        return training.score_clips(self._system, self._model, _Heard(clips, heard, self._system.window))
 
     def parameters(self):
         """Weights that were trained; None for classical systems."""
@@ -89,20 +89,13 @@ class DetectorJudge:
 
     def __init__(self, runs, folder=None):
         self._weights = folder or Path(__file__).parent / "weights"
-        self._detector = load_detector(self._weights)
+        self.ear, one = Verdict(self._weights), load_detector(self._weights)
         self.name, self.trained_on, self.sr = "detector", "its own corpora", audio.SAMPLE_RATE
-        one = self._detector
         self.folder, self.threshold = runs / "detector" / f"{one.name}-{one.version}-{one.hash}", one.threshold
 
-    def score(self, clips, waveforms, heard):
+    def score(self, clips, heard):
         """As of `SystemJudge`."""
-        rows = []
-        for clip, y in zip(clips[list(KEPT)].to_dict("records"), waveforms, strict=True):
-            try:
-                rows.append({**clip, "score": self._detector.predict(y, sr=self.sr).score})
-            except FakeOrRealError as error:
-                tqdm.write(f"left out {clip['clip']}: {error}", file=sys.stderr)
-        return pd.DataFrame(rows, columns=[*KEPT, "score"])
+        return clips.loc[list(heard), list(KEPT)].assign(score=list(heard.values()))
 
     def parameters(self):
         """As of `SystemJudge`, of all its networks."""
@@ -124,17 +117,19 @@ def score(judges, clips, conditions=(CLEAN,)):
         DataFrame: `KEPT`, score, condition, system, trained_on; no row for a clip that cannot be read or judged.
 
     Raises:
-        FakeOrRealError: an unknown condition, or no clip that can be read.
+        FakeOrRealError: an unknown condition, or a judge that none of the clips can be judged by.
     """
     clips = clips.reset_index(drop=True)
     digest, found = clips_digest(clips), []
-    for condition in tqdm(conditions, desc="conditions", disable=len(conditions) < 2):
-        paths = {judge: judge.folder / f"on-{condition}-{digest}.csv" for judge in judges}
-        waiting = [judge for judge, path in paths.items() if not path.is_file()]
-        new = dict(zip(waiting, _scored(waiting, clips, condition) if waiting else [], strict=True))
-        for judge, path in paths.items():
-            scores = kept(path, partial(new.get, judge))
-            found.append(scores.assign(condition=condition, system=judge.name, trained_on=judge.trained_on))
+    paths = {(judge, name): judge.folder / f"on-{name}-{digest}.csv" for name in conditions for judge in judges}
+    waiting = {name: [judge for judge in judges if not paths[judge, name].is_file()] for name in conditions}
+    jobs = {name: list(dict.fromkeys(judge.ear for judge in asked)) for name, asked in waiting.items() if asked}
+    hearing = hear(clips, list(jobs.items()), sr=judges[0].sr)
+    for name in tqdm(conditions, desc="conditions", disable=len(conditions) < 2):
+        new = _scored(waiting[name], clips, jobs[name], *next(hearing)) if name in jobs else {}
+        for judge in judges:
+            scores = kept(paths[judge, name], partial(new.get, judge))
+            found.append(scores.assign(condition=name, system=judge.name, trained_on=judge.trained_on))
     return pd.concat(found, ignore_index=True)
 
 
@@ -169,20 +164,14 @@ def clips_digest(clips):
 
 
 class _Heard:
-    """What ``training.score_clips`` asks of features, for waveforms in memory."""
+    """What ``training.score_clips`` asks of features, for clips that were heard."""
 
-    def __init__(self, front_end, window, clips, waveforms):
-        rows, features = [], []
-        for clip, y in zip(clips.to_dict("records"), waveforms, strict=True):
-            try:
-                pieces = [front_end(piece) for piece in _windows(y, window and round(window * front_end.sr))]
-            except FakeOrRealError as error:
-                tqdm.write(f"left out {clip['clip']}: {error}", file=sys.stderr)
-                continue
+    def __init__(self, clips, heard, window):
+        rows = []
+        for clip, pieces in zip(clips.loc[list(heard)].to_dict("records"), heard.values(), strict=True):
             rows += [{**clip, "clip": f"{clip['clip']}#{k}"} for k in range(len(pieces))] if window else [clip]
-            features += pieces
         self.corpus = pd.DataFrame(rows, columns=clips.columns)
-        self._features = np.array(features, np.float32)
+        self._features = np.array([piece for pieces in heard.values() for piece in pieces], np.float32)
 
     def __len__(self):
         return len(self.corpus)
@@ -191,50 +180,27 @@ class _Heard:
         return self._features[indices]
 
 
-def _windows(y, length):
-    """As ``corpora.cut_windows`` cuts clips; whole for a length of None."""
-    if not length:
-        return [y]
-    return [y[k * length : (k + 1) * length] for k in range(max(1, int(len(y) / length + 0.5)))]
-
-
-def _scored(judges, clips, condition):
-    """A table for each judge."""
-    blocks = []
-    for first in range(0, len(clips), _BLOCK):
-        waveforms, there = _waveforms(clips[first : first + _BLOCK], condition, judges[0].sr)
-        heard = {}
-        with threadpool_limits(1):  # small matrices: threads would wait for each other
-            blocks.append([judge.score(there, waveforms, heard) for judge in judges] if waveforms else [])
-    blocks = [tables for tables in blocks if tables]
-    if not blocks:
-        raise FakeOrRealError(f"none of {len(clips)} clips can be read. Run `fakeorreal validate` to see why.")
-    return [pd.concat(tables, ignore_index=True) for tables in zip(*blocks, strict=True)]
-
-
-def _waveforms(clips, condition, sr):
-    """(waveforms, clips) of those that can be read."""
-    waveforms, there = [], []
-    for clip in clips.itertuples():
-        try:
-            y = audio.read(clip.path, sr=sr, start=clip.start, end=clip.end)
-            if channel := clip.channel if condition == CLEAN else condition:
-                y = apply_channel(y, sr=sr, name=channel, key=clip.clip)
-        except FakeOrRealError as error:
-            tqdm.write(f"left out {clip.clip}: {error}", file=sys.stderr)
-        else:
-            waveforms.append(y)
-            there.append(clip.Index)
-    return waveforms, clips.loc[there]
+def _scored(judges, clips, ears, heard, reasons):
+    """Dict from judge to table."""
+    for clip, reason in reasons:
+        tqdm.write(f"left out {clip}: {reason}", file=sys.stderr)
+    heard = dict(zip(ears, heard, strict=True))
+    deaf = [judge.name for judge in judges if not heard[judge.ear]]
+    if deaf:
+        raise FakeOrRealError(
+            f"none of {len(clips)} clips can be judged by {deaf[0]}. Run `fakeorreal validate` to see why."
+        )
+    with threadpool_limits(1):  # the other processes listen to what comes next
+        return {judge: judge.score(clips, heard[judge.ear]) for judge in judges}
 
 
 def _measured(judge, clips):
-    waveforms, there = _waveforms(clips.reset_index(drop=True), CLEAN, judge.sr)
-    seconds, times = sum(map(len, waveforms)) / judge.sr, []
+    waveforms = {clip.Index: waveform(clip, CLEAN, judge.sr) for clip in clips.itertuples()}
+    seconds, times = sum(map(len, waveforms.values())) / judge.sr, []
     for _ in range(1 + _ROUNDS):  # the first loads and compiles
         start = time.process_time()
         with threadpool_limits(1):
-            judge.score(there, waveforms, {})
+            judge.score(clips, {row: judge.ear(y) for row, y in waveforms.items()})
         times.append(time.process_time() - start)
     row = {"parameters": judge.parameters(), "speed": seconds / min(times[1:]), "machine": machine("numpy")}
     return pd.DataFrame([row])

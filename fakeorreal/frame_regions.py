@@ -41,12 +41,8 @@ def regions_of(scores, threshold, *, seconds=np.inf, hop=HOP, median=1, gap=0.0,
     Raises:
         FakeOrRealError: no score or one that is not finite; an even median.
     """
-    if median < 1 or median % 2 == 0:
-        raise FakeOrRealError(f"`median` must be odd, 1 for no filter. Received: {median!r}.")
+    called = filtered(scores, median, seconds=seconds, hop=hop) >= threshold
     scores = finite(scores)
-    if seconds < np.inf:
-        scores = scores[: frames_in(seconds, hop)]
-    called = median_filter(scores, median, mode="nearest") >= threshold
     edges = np.flatnonzero(np.diff(called, prepend=False, append=False))
     starts, ends = edges[::2], edges[1::2]
     apart = (starts[1:] - ends[:-1]) * hop > gap - _EXACT
@@ -60,6 +56,16 @@ def regions_of(scores, threshold, *, seconds=np.inf, hop=HOP, median=1, gap=0.0,
         )
         for start, end in zip(starts[long], ends[long], strict=True)
     ]
+
+
+def filtered(scores, median, *, seconds=np.inf, hop=HOP):
+    """Scores of the frames that begin before the clip ends, after the median filter; all as in `regions_of`."""
+    if median < 1 or median % 2 == 0:
+        raise FakeOrRealError(f"`median` must be odd, 1 for no filter. Received: {median!r}.")
+    scores = finite(scores)
+    if seconds < np.inf:
+        scores = scores[: frames_in(seconds, hop)]
+    return median_filter(scores, median, mode="nearest")
 
 
 def frames_in(seconds, hop=HOP):

@@ -6,6 +6,7 @@ that never heard it, and one that did, on as many clips of each class, so that t
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from fakeorreal.corpora.corpus import FAKE, REAL
@@ -29,7 +30,7 @@ def leave_one_out(corpus, rows, fit, column, *, seed=0):
     Args:
         corpus: table of clips.
         rows: their features, shape (n, n_features).
-        fit: function of rows and labels that gives a function of rows that gives scores.
+        fit: function of rows and labels that gives a function of rows that gives scores; called in threads.
         column: ``generator``, by `engine`: its fakes against all real clips; or ``language``: its real and fake clips.
         seed: of the folds, and of the clips that a fit hears.
 
@@ -44,21 +45,23 @@ def leave_one_out(corpus, rows, fit, column, *, seed=0):
         values = corpus["generator"].map(engine).where(labels == FAKE, "")
     groups = rng.permutation(corpus["group"].unique())
     fold = corpus["group"].map(dict(zip(groups, np.arange(len(groups)) % FOLDS, strict=True))).to_numpy()
-    found = []
-    for value in tqdm(_names(values, labels, column), desc=f"leave one {column} out", unit=column):
+    asked = []
+    for value in _names(values, labels, column):
         of_value = (values == value).to_numpy()
-        asked = of_value | (labels == REAL) if column == "generator" else of_value
+        scored = of_value | (labels == REAL) if column == "generator" else of_value
         for k in range(FOLDS):
-            testing = np.flatnonzero((fold == k) & asked)
+            testing = np.flatnonzero((fold == k) & scored)
             unheard = np.flatnonzero((fold != k) & ~of_value)
-            for heard in (False, True):
-                training = _as_many(np.flatnonzero(fold != k), unheard, labels, rng) if heard else unheard
-                scores = fit(rows[training], labels[training])(rows[testing])
-                found.append(
-                    corpus.loc[testing, list(KEPT)].assign(
-                        score=scores, column=column, value=value, heard=heard, n_training=len(training)
-                    )
-                )
+            as_many = _as_many(np.flatnonzero(fold != k), unheard, labels, rng)
+            asked += [(value, heard, training, testing) for heard, training in ((False, unheard), (True, as_many))]
+
+    def score(value, heard, training, testing):
+        scores = fit(rows[training], labels[training])(rows[testing])
+        what = {"column": column, "value": value, "heard": heard, "n_training": len(training)}
+        return corpus.loc[testing, list(KEPT)].assign(score=scores, **what)
+
+    fits = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(delayed(score)(*one) for one in asked)
+    found = list(tqdm(fits, desc=f"leave one {column} out", unit="fit", total=len(asked)))
     columns = [*KEPT, "score", "column", "value", "heard", "n_training"]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
 

@@ -13,6 +13,9 @@ MILD_AND_HARD = (
 )
 """Two rungs of every family."""
 
+RETRAINED = ("dnn", "xgboost", "custom_cnn")
+"""What is trained anew on clips dealt at random; the slowest last."""
+
 HARD = "noise-0dB"
 """The condition under which thresholds are looked at besides the clean clips."""
 
@@ -24,6 +27,7 @@ class Amount:
     Attributes:
         damaged: clips of each class on the ladders.
         rungs: of the ladders.
+        retrained: systems that are trained on clips dealt at random.
         crossed: clips of each class and version in the matrix.
         audited: clips of each class of training and of testing.
         compared: utterances of a version whose clips are compared with each other.
@@ -32,6 +36,7 @@ class Amount:
 
     damaged: int | None
     rungs: tuple
+    retrained: tuple
     crossed: int | None
     audited: int | None
     compared: int | None
@@ -39,7 +44,7 @@ class Amount:
 
 
 AMOUNTS = {
-    "smoke": Amount(3, ("telephone", "noise-20dB", HARD), 4, 6, 6, 40),
-    "demo": Amount(30, MILD_AND_HARD, 150, 100, 200, 800),
-    "full": Amount(None, tuple(RUNGS), None, None, None, None),
+    "smoke": Amount(3, ("telephone", "noise-20dB", HARD), RETRAINED, 4, 6, 6, 40),
+    "demo": Amount(20, MILD_AND_HARD, RETRAINED[:2], 100, 100, 200, 500),
+    "full": Amount(None, tuple(RUNGS), RETRAINED, None, None, None, None),
 }

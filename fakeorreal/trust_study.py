@@ -27,10 +27,8 @@ from fakeorreal.trust_amounts import AMOUNTS
 from fakeorreal.wild_study import WildStudy
 from fakeorreal.workspace import Workspace
 
-CROSSED = ("custom_cnn", "dnn", "xgboost")
-"""What is split at random."""
-
-CARRIED = (*CROSSED, *(name for name in FOR_SYSTEMS if name not in (*CROSSED, "custom_cnn_published")))
+_FIRST = ("custom_cnn", "dnn", "xgboost")
+CARRIED = (*_FIRST, *(name for name in FOR_SYSTEMS if name not in (*_FIRST, "custom_cnn_published")))
 """What is carried from version to version: all that is trained on each. On the ladders it is that of for-norm."""
 
 DEALT = {"sentence": "group", "clip": "clip"}
@@ -83,7 +81,7 @@ class TrustStudy(Workspace):
         super().__init__(profile)
         self.study, self.amount = Study(self.profile.name), AMOUNTS[self.profile.name]
         self.name_corpus(self.study.corpus_name, embedded=self.study.corpus_name == "prompts")
-        self.datasets = self.profile.budget(CROSSED[0]).datasets
+        self.datasets = self.profile.budget(CARRIED[0]).datasets
 
     # Corpora
 
@@ -119,7 +117,7 @@ class TrustStudy(Workspace):
             ``seen_group``, ``seen_speaker``, ``seen_generator``: whether training held another clip of the same.
         """
         found = []
-        for name in CROSSED:
+        for name in self.amount.retrained:
             mark, seed = self.profile.budget(name).marks[0], self.profile.budget(name).seeds[0]
             scores = self.study.scores(name, _CUT, seed)
             runs = {"official": (scores, self.study.features(name, _CUT, "training").corpus)}

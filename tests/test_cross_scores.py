@@ -78,7 +78,7 @@ def test_a_clip_goes_through_its_own_channel_unless_another_takes_its_place(clip
 def test_what_was_scored_is_read_without_model_or_damage(clips, tmp_path, monkeypatch):
     conditions = ("clean", "noise-20dB")
     first = cross_scores.score([judge(PLAIN, tmp_path / "run", Loudness())], clips, conditions)
-    monkeypatch.setattr(cross_scores, "apply_channel", lambda *a, **b: pytest.fail("damaged again"))
+    monkeypatch.setattr("fakeorreal.hearing._hear_block", lambda *a, **b: pytest.fail("damaged again"))
     again = SystemJudge(PLAIN, tmp_path / "run", "somewhere", lambda: pytest.fail("loaded"))
     pd.testing.assert_frame_equal(cross_scores.score([again], clips, conditions), first)
 
@@ -109,7 +109,7 @@ def test_an_unreadable_clip_is_left_out_and_named(clips, tmp_path, capsys):
     found = cross_scores.score([judge(PLAIN, tmp_path / "run", Loudness())], clips)
     assert found["clip"].tolist() == ["0.wav", "1.wav", "3.wav", "4.wav", "5.wav"]
     assert "left out 2.wav" in capsys.readouterr().err
-    with pytest.raises(FakeOrRealError, match="none of 1 clips can be read"):
+    with pytest.raises(FakeOrRealError, match="none of 1 clips can be judged by plain"):
         cross_scores.score([judge(PLAIN, tmp_path / "run", Loudness())], clips[2:3])
 
 

@@ -150,7 +150,13 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake
     benchmark = pd.read_csv(home / "results" / "FoR-smoke" / "benchmark.csv")
     assert set(benchmark["system"]) == set(FOR_SYSTEMS)
     notebooks.run_all(home / "notebooks", progress=False)
-    assert [str(p) for p, data in made.items() if p.read_bytes() != data] == []
+    changed = {p: data for p, data in made.items() if p.read_bytes() != data}
+    assert not changed, "\n".join(first_difference(p, data) for p, data in changed.items())
+
+
+def first_difference(path, before):
+    lines = zip(before.splitlines(), path.read_bytes().splitlines(), strict=False)
+    return f"{path}: " + next((f"{old!r} became {new!r}" for old, new in lines if old != new), "other length")
 
 
 def test_a_failing_cell_is_named_and_leaves_the_notebook_alone(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 
 from fakeorreal import audio, leaderboard, robustness_report, significance, tables, trust_report
 from fakeorreal.ladders import LADDERS, RUNGS
-from fakeorreal.trust_amounts import AMOUNTS, HARD, MILD_AND_HARD
-from fakeorreal.trust_study import CARRIED, CROSSED, DEALT, TrustStudy, _dealt
+from fakeorreal.trust_amounts import AMOUNTS, HARD, MILD_AND_HARD, RETRAINED
+from fakeorreal.trust_study import CARRIED, DEALT, TrustStudy, _dealt
 
 
 class Model:
@@ -106,7 +106,7 @@ def test_every_table_comes_again_without_models_training_or_damage(stubbed, home
 
     for name in (
         *("fakeorreal.experiments._scores", "keras.models.load_model", "fakeorreal.training.fit_classical"),
-        *("fakeorreal.cross_scores.apply_channel", "fakeorreal.cross_scores._waveforms"),
+        *("fakeorreal.cross_scores.waveform", "fakeorreal.hearing._hear_block"),
         *("fakeorreal.corpus_checks.audit", "fakeorreal.corpus_checks.find_duplicates"),
         *("fakeorreal.left_out.leave_one_out", "fakeorreal.detector.Detector.predict"),
     ):
@@ -144,7 +144,7 @@ def test_what_was_seen_is_what_training_held(stubbed):
     scores = TrustStudy("smoke").splits()
     testing = scores[scores["split"] == "testing"].groupby("split_by")
     assert not testing["seen_group"].mean()[["official", "sentence"]].any()
-    assert set(scores["system"]) == set(CROSSED) and scores["epochs"].dropna().eq(1).all()
+    assert set(scores["system"]) == set(RETRAINED) and scores["epochs"].dropna().eq(1).all()
     assert testing["clip"].nunique().to_dict() == {"official": 12, "sentence": 12, "clip": 12}
 
 
