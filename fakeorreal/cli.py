@@ -394,9 +394,14 @@ def _grid(options):
 
 
 def _study(options):
+    from fakeorreal.files import write_atomically
     from fakeorreal.notebooks import find, run_all
+    from fakeorreal.project import project_home
     from fakeorreal.study import Study
 
     find(options.notebooks, options.only)  # before anything is built
     print(Study())  # builds the embedded corpus if need be, with its progress in sight
-    run_all(options.notebooks, options.only)
+    took = run_all(options.notebooks, options.only)
+    rows = [f"{name},{cell},{seconds:.3f}" for name, cell, seconds in took]
+    text = "\n".join(["notebook,cell,seconds", *rows, ""])
+    write_atomically(project_home() / "data" / "study_seconds.csv", text.encode())

@@ -220,37 +220,36 @@ def choose_examples(run, truth, found):
     return chosen | {f"most seconds wrong: {method[worst]}": worst}
 
 
-def planted_table(truth, locations):
+def planted_table(truth, location):
     """What was found of edits planted in a recording.
 
     Args:
         truth: (start, end, method) of the edits.
-        locations: dict from system to the ``locator.Location`` of the recording.
+        location: the ``locator.Location`` of the recording.
 
     Returns:
-        DataFrame: system, method, start, end, found_start, found_end (of the found region that shares most with it;
-        NaN for none), distance (seconds by which the worse edge is off), confidence in per cent.
+        DataFrame: method, start, end, found_start, found_end (of the found region that shares most with it; NaN for
+        none), distance (seconds by which the worse edge is off), confidence in per cent.
     """
     rows = []
-    for system, location in locations.items():
-        for start, end, method in truth:
-            row = dict.fromkeys(("found_start", "found_end", "distance", "confidence"), np.nan)
-            shared = [_shared(start, end, region[:2]) for region in location.regions]
-            if max(shared, default=0) > 0:
-                first, last, confidence = location.regions[int(np.argmax(shared))]
-                row = {"found_start": first, "found_end": last}
-                row |= {"distance": max(abs(first - start), abs(last - end)), "confidence": 100 * confidence}
-            rows.append({"system": system, "method": method, "start": start, "end": end, **row})
+    for start, end, method in truth:
+        row = dict.fromkeys(("found_start", "found_end", "distance", "confidence"), np.nan)
+        shared = [_shared(start, end, region[:2]) for region in location.regions]
+        if max(shared, default=0) > 0:
+            first, last, confidence = location.regions[int(np.argmax(shared))]
+            row = {"found_start": first, "found_end": last}
+            row |= {"distance": max(abs(first - start), abs(last - end)), "confidence": 100 * confidence}
+        rows.append({"method": method, "start": start, "end": end, **row})
     return pd.DataFrame(rows)
 
 
-def elsewhere(truth, location, system):
+def elsewhere(truth, location):
     """In a sentence: regions that touch no planted edit, how many and how long, by the minute."""
     false = [region for region in location.regions if not any(_shared(*edit[:2], region[:2]) > 0 for edit in truth)]
     minutes = location.seconds / 60
     seconds = sum(end - start for start, end, _ in false)
     return (
-        f"{system}: {len(false)} other regions in {minutes:.1f} minutes, {len(false) / minutes:.2f} a minute, "
+        f"{len(false)} other regions in {minutes:.1f} minutes, {len(false) / minutes:.2f} a minute, "
         f"{seconds:.1f} s together."
     )
 

@@ -10,7 +10,6 @@ import os
 import shutil
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -18,14 +17,13 @@ from tqdm import tqdm
 from fakeorreal import audio, segments
 from fakeorreal.calling import Calling
 from fakeorreal.corpora import SPLITS, edited_clips, load_fakesound
-from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import FrameMel, extract
 from fakeorreal.files import write_atomically
 from fakeorreal.frame_measures import edge_sharpness, frame_level
 from fakeorreal.frame_regions import frames_in
 from fakeorreal.localizer_training import fit_localizer, score_frames
 from fakeorreal.locator import FOLDER, load_locator
-from fakeorreal.locator_training import NAME, freeze_called
+from fakeorreal.locator_training import NAME
 from fakeorreal.planted_edits import plant
 from fakeorreal.workspace import Workspace
 
@@ -55,7 +53,7 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     "smoke": Budget(dict.fromkeys(edited_clips.PAIRS, (4, 0)), 4, 1, (0,), 30.0),
-    "demo": Budget(None, None, 5, (0,), 600.0),
+    "demo": Budget(None, None, 4, (0,), 600.0),
     "full": Budget(None, None, 40, (0, 1, 2, 3, 4), 600.0),
 }
 
@@ -186,31 +184,6 @@ class LocalisationStudy(Workspace):
             rows = rows[: int(features.corpus["end"][k] * 100)]
             panels.append((title, rows, called.frames[clip], *(of_clip.to_numpy() for of_clip in spans)))
         return panels
-
-    def freeze(self, run, calling):
-        """Freeze a run to ``data/detectors``, where ``fakeorreal locate`` finds it, unless it lies there already.
-
-        Args:
-            run: a ``Run``.
-            calling: its ``localisation_report.Calling``.
-
-        Returns:
-            Locator.
-        """
-        source, folder = self.run_folder(run.seed), self.home / "data" / "detectors" / NAME
-        version = f"{source.name}-{hashlib.sha256(repr(calling).encode()).hexdigest()[:6]}"
-        try:
-            locator = load_locator(folder)
-            if locator.version == version:
-                return locator
-        except FakeOrRealError:
-            pass
-        if (folder / "locator.json").is_file():
-            shutil.rmtree(folder)
-        model = keras.models.load_model(source / "best.keras", safe_mode=True)
-        validation = run.clips.loc[run.clips["split"] == "validation", "clip"]
-        frames = {clip: run.frames[clip] for clip in validation}
-        return freeze_called(model, frames, self.regions, calling, folder, name=NAME, version=version)
 
     def planted(self):
         """A long recording of real testing clips, speech first, with a few edits; see ``planted_edits.plant``."""

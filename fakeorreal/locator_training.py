@@ -56,36 +56,21 @@ def train_locator(folder, out, *, cache, epochs=EPOCHS, seed=0):
     frames, _ = score_frames(model, validation)
     clips = validation.corpus.set_index("clip")
     calling = choose_calling(frames, regions, clips["end"] - clips["start"])
-    locator = freeze_called(model, frames, regions, calling, out, name=NAME, version=VERSION)
+    locator = _freeze(model, frames, regions, calling, out)
     shutil.rmtree(state)
     return locator, calling
 
 
-def freeze_called(model, frames, regions, calling, folder, *, name, version):
-    """Freeze a localiser, calibrated on frames of validation.
-
-    Args:
-        model: a trained localiser.
-        frames: dict from validation clip to scores of its frames.
-        regions: table of regions that are fake.
-        calling: ``Calling`` that makes regions of frames.
-        folder: to write.
-        name, version: of the localiser.
-
-    Returns:
-        Locator.
-
-    Raises:
-        FakeOrRealError: as ``freeze_locator``.
-    """
+def _freeze(model, frames, regions, calling, folder):
+    """Calibrated on frames of validation."""
     labels, scores = _labelled(frames, regions)
     scale, offset = calibration.platt(labels, scores)
     return freeze_locator(
         exportable(model),
         FrameMel(),
         folder,
-        name=name,
-        version=version,
+        name=NAME,
+        version=VERSION,
         calibration={"scale": scale, "offset": offset, "from": f"Platt scaling on {len(labels):,} frames"},
         threshold=scale * calling.threshold + offset,
         threshold_from=f"best mean F1 over the harder methods of {len(frames)} validation clips",

@@ -1,5 +1,6 @@
 """'Run all' from the command line: execute the notebooks in order and store them with clean outputs."""
 
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -44,12 +45,16 @@ def run_all(folder, only="", *, save=True, progress=True):
         save: store the executed notebooks over the old ones, cleaned by ``clean``.
         progress: show a bar, counted in cells.
 
+    Returns:
+        list of (name of the notebook, number of the cell in it, seconds that it took), of code cells.
+
     Raises:
         FakeOrRealError: no notebook there, or a cell that failed; the notebook on disk is then left as it was.
     """
     paths = find(folder, only)
     notebooks = [nbformat.read(path, as_version=4) for path in paths]
     total = sum(cell.cell_type == "code" for notebook in notebooks for cell in notebook.cells)
+    seconds = []
     with tqdm(total=total, unit="cell", disable=not progress) as bar:
         for path, notebook in zip(paths, notebooks, strict=True):
             bar.set_description(path.stem)
@@ -67,8 +72,11 @@ def run_all(folder, only="", *, save=True, progress=True):
             except CellExecutionError as error:
                 lines = [line for line in str(error).splitlines() if line.strip()]
                 raise FakeOrRealError(f"{path}: a cell failed. {lines[-1]}") from error
+            code = [(k, cell) for k, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+            seconds += [(path.stem, k, _taken(cell)) for k, cell in code]
             if save:
                 write_atomically(path, nbformat.writes(clean(notebook)).encode() + b"\n")
+    return seconds
 
 
 def clean(notebook):
@@ -85,10 +93,28 @@ def clean(notebook):
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.execution_count = None
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            cell.outputs = _joined(out for out in cell.outputs if out.get("name") != "stderr")
             for out in cell.outputs:
                 if "execution_count" in out:
                     out.execution_count = None
                 if "metadata" in out:
                     out.metadata = {}
     return notebook
+
+
+def _taken(cell):
+    """Seconds that a cell took, by what the client noted in it."""
+    times = cell.metadata["execution"]
+    began, ended = (datetime.fromisoformat(times[name]) for name in ("iopub.execute_input", "shell.execute_reply"))
+    return (ended - began).total_seconds()
+
+
+def _joined(outputs):
+    """What is printed as one output, wherever the error stream cut it apart."""
+    found = []
+    for out in outputs:
+        if found and out.output_type == "stream" and found[-1].output_type == "stream":
+            found[-1].text += out.text
+        else:
+            found.append(out)
+    return found

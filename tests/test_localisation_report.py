@@ -279,18 +279,18 @@ def location():
 
 
 def test_planted_edits_are_paired_with_the_region_that_shares_most(location):
-    table = localisation_report.planted_table(EDITS, {"tones": location})
-    assert set(table["system"]) == {"tones"} and table["method"].tolist() == ["splice", "coding", "reversal"]
+    table = localisation_report.planted_table(EDITS, location)
+    assert table["method"].tolist() == ["splice", "coding", "reversal"]
     assert table["distance"].tolist() == [pytest.approx(0.2), pytest.approx(np.nan, nan_ok=True), pytest.approx(2.5)]
     assert table["found_start"].dropna().tolist() == [10.2, 101.0]
     assert table["confidence"].dropna().tolist() == pytest.approx([90, 80])
 
 
 def test_nothing_found_has_the_same_columns(location):
-    first, second = (localisation_report.planted_table([edit], {"tones": location}) for edit in EDITS[:2])
+    first, second = (localisation_report.planted_table([edit], location) for edit in EDITS[:2])
     assert list(first) == list(second) and second["distance"].isna().all()
 
 
 def test_regions_elsewhere_are_counted_by_the_minute(location):
-    text = localisation_report.elsewhere([EDITS[0], EDITS[2]], location, "tones")
-    assert text.startswith("tones: 1 other regions in 2.0 minutes, 0.50 a minute, 0.5 s")
+    text = localisation_report.elsewhere([EDITS[0], EDITS[2]], location)
+    assert text.startswith("1 other regions in 2.0 minutes, 0.50 a minute, 0.5 s")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from locator_double import SETTINGS, tone_network, with_tones, write_tones
+from locator_double import SETTINGS, tone_network, write_tones
 
 from fakeorreal import calling, localisation_report
 from fakeorreal.corpora import edited_clips
@@ -161,18 +161,6 @@ def test_the_tables_of_a_network_that_knows(study):
     for spans, table in ((true, study.regions), (found, called[0].found)):
         np.testing.assert_array_equal(spans, table.loc[table["clip"] == "audio/easy0-fake.wav", ["start", "end"]])
     assert len(found) and found.min() >= 0.9 and found.max() <= 2.6
-
-
-def test_the_frozen_localiser_finds_what_was_planted(study, monkeypatch):
-    (run,) = study.run()
-    calling = localisation_report.call([run], study.shipped(), study.regions, study.levels())[0].calling
-    locator = study.freeze(run, calling)
-    assert (study.home / "data" / "detectors" / "localizer" / "locator.json").is_file()
-    assert locator.version.startswith(study.run_folder(0).name)
-    location = locator.locate(with_tones(25.0, [(7.0, 9.0)]), sr=16000)
-    assert np.array([region[:2] for region in location.regions]) == pytest.approx(np.array([[7.0, 9.0]]), abs=0.3)
-    monkeypatch.setattr("fakeorreal.localisation_study.freeze_called", None)
-    assert study.freeze(run, calling).hash == locator.hash  # is there already
 
 
 def test_edits_are_planted_in_real_testing_clips(study, monkeypatch):

@@ -168,6 +168,16 @@ def test_a_failing_cell_is_named_and_leaves_the_notebook_alone(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_what_is_printed_is_one_output_wherever_the_error_stream_cut_it(tmp_path):
+    source = "import sys, time\nfor name in ('stdout', 'stderr', 'stdout'):\n    print(name, file=getattr(sys, name))"
+    source += "\n    getattr(sys, name).flush()\n    time.sleep(0.1)"
+    path = tmp_path / "01_prints.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    ((name, cell, seconds),) = notebooks.run_all(tmp_path, progress=False)
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    assert output.text == "stdout\nstdout\n" and (name, cell) == ("01_prints", 0) and 0.3 < seconds < 30
+
+
 def test_only_the_notebooks_asked_for_are_run(tmp_path):
     for name in ("01_good", "02_bad"):
         cell = nbformat.v4.new_code_cell("1 / (2 - 1)" if name == "01_good" else "1 / 0")
