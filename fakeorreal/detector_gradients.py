@@ -6,6 +6,7 @@ which judging does without: where it or the networks are missing, the reason is 
 """
 
 import json
+import math
 import os
 import zipfile
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ CELLS = 32  # of a map at most, in either direction; single places of a fine spe
 KHZ = 8  # columns of a table of measures, 1 kHz each
 _BATCH = 8  # rows at a time: those of a fine spectrogram take a gigabyte
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}  # the latter has its own line to say
+_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+_MOST_BYTES = 2**28  # of a Keras file, unpacked
 _SAME = 1e-2  # by which the score of Keras may differ from that of ONNX
 
 
@@ -93,16 +96,32 @@ def _model(folder, settings, front_end):
     if not all(path.is_file() for path in paths):
         raise FakeOrRealError("The detector comes without its Keras networks, on which gradients are taken.")
     try:
-        members = [keras.models.load_model(path, safe_mode=True) for path in paths]
+        members = [_network(path) for path in paths]
         for path, member in zip(paths, members, strict=True):
             member.name = path.stem  # in one model, no two may have the same
-    except (OSError, TypeError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
+    except (OSError, AttributeError, TypeError, ValueError, LookupError, RecursionError, zipfile.BadZipFile) as error:
         raise FakeOrRealError("The Keras networks of the detector cannot be read.") from error
     inputs = keras.Input(front_end.shape)
     logits = keras.ops.concatenate([member(inputs) for member in members], axis=1)
     mean = keras.ops.mean(logits, axis=1, keepdims=True)
     calibration = settings["calibration"]
     return keras.Model(inputs, calibration["scale"] * mean + calibration["offset"])
+
+
+def _network(path):
+    """A Keras network that a stranger may have written: it is built only if it has no more weights than its file."""
+    import keras
+
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+        if set(sizes) != _MEMBERS or sum(sizes.values()) > _MOST_BYTES:
+            raise ValueError("is no network, or a very large one")
+        config = json.loads(archive.read("config.json"))
+    with keras.StatelessScope(initialize_variables=False):  # shapes alone
+        network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    if sum(4 * math.prod(variable.shape) for variable in network.variables) > sizes["model.weights.h5"]:
+        raise ValueError("states more weights than it holds")
+    return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
 def _baseline(model, shape):

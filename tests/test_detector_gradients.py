@@ -1,6 +1,7 @@
 """Gradients of frozen detectors: of linear networks they are weight times distance; the rest is where they land."""
 
 import io
+import re
 import shutil
 import sys
 import zipfile
@@ -182,6 +183,40 @@ NO_NETWORKS = (b"PK no network", zipped("a.txt", ""), zipped("config.json", "{}"
 @pytest.mark.parametrize("content", NO_NETWORKS)
 def test_a_network_that_cannot_be_read(copied, make_speech, content):
     (copied / "linear-2.keras").write_bytes(content)
+    assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
+
+
+def rewritten(path, change):
+    """Rewrite a member of a Keras file; ``change`` takes and gives a dict of bytes by name."""
+    with zipfile.ZipFile(path) as archive:
+        members = change({name: archive.read(name) for name in archive.namelist()})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+HOSTILE = {
+    "unpacks to more than 256 MB": lambda members: members | {"config.json": bytes(2**28)},
+    "states a billion weights": lambda members: (
+        members | {"config.json": re.sub(rb'"units": \d+', b'"units": 1000000000', members["config.json"])}
+    ),
+    "holds another file": lambda members: members | {"../a.py": b""},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_network_is_not_built(copied, make_speech, monkeypatch, name):
+    rewritten(copied / "linear-1.keras", lambda members: members)  # what is rewritten is read
+    assert asked(copied, [make_speech(1.0, SR)])
+    rewritten(copied / "linear-1.keras", HOSTILE[name])
+    monkeypatch.setattr("keras.models.load_model", lambda *a, **b: pytest.fail("built"))
+    assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
+
+
+def test_a_network_that_is_a_program_is_not_run(copied, make_speech):
+    inputs = keras.Input(STFT.shape)
+    program = layers.Lambda(lambda x: 2.0 * x, output_shape=STFT.shape)
+    keras.Model(inputs, layers.Dense(1)(layers.Flatten()(program(inputs)))).save(copied / "linear-1.keras")
     assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
 
 
