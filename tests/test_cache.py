@@ -123,11 +123,20 @@ def test_half_a_block_is_computed_again(tmp_path, run, probe):
     assert probe.count() == 12 + 6
 
 
-def test_rows_are_memory_mapped_and_nothing_is_left_behind(tmp_path, run, probe):
-    run(probe)
-    for path in blocks(tmp_path):
-        assert isinstance(np.load(path, mmap_mode="r"), np.memmap)
-        assert np.load(path).dtype == np.float32
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: b"no" + data[2:]])
+def test_a_block_that_was_damaged_is_named(tmp_path, run, probe, change):
+    features = run(probe)
+    path = blocks(tmp_path)[0]
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(FakeOrRealError, match=f"{path}: is not as it was written. Delete it"):
+        features.rows(range(12))
+
+
+def test_rows_are_those_of_the_blocks_and_nothing_is_left_behind(tmp_path, run, probe):
+    rows = run(probe).rows(range(12))
+    stored = np.concatenate([np.load(path, allow_pickle=False) for path in blocks(tmp_path)])
+    assert stored.dtype == np.float32
+    np.testing.assert_array_equal(np.sort(stored, axis=0), np.sort(rows, axis=0))
     assert {p.suffix for p in blocks(tmp_path)[0].parent.iterdir()} == {".npy", ".json"}
 
 

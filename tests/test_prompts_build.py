@@ -220,8 +220,10 @@ def test_a_second_build_does_nothing(root, engine, monkeypatch):
     monkeypatch.setattr(prompts_build, "_pair", None)
     engine.spoken.clear()
     before = (root / "manifest.csv").stat().st_mtime_ns
+    (root / "parts").mkdir()  # a kill after the manifest
     assert build(root) == root / "manifest.csv"
     assert (root / "manifest.csv").stat().st_mtime_ns == before and not engine.spoken
+    assert not (root / "parts").exists()
 
 
 def test_two_builds_are_the_same_bytes(root, tmp_path):

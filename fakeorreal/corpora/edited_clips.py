@@ -18,7 +18,6 @@ from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import soundfile as sf
@@ -117,13 +116,14 @@ def build(root, *, pairs=None, n_jobs=-1, progress=True):
     if marker.is_file() and json.loads(marker.read_text()) != state:
         prompts_build.clear(root, (listed.name, "left_out.txt", "meta_data", "licences", "parts", "audio"))
     if listed.is_file():
+        shutil.rmtree(root / "parts", ignore_errors=True)  # of a build that was killed at its very end
         return listed
     root.mkdir(parents=True, exist_ok=True)
     prompts_build.write_text(marker, json.dumps(state))
     prompts_build.copy_licences(share, root / "licences")
     shutil.copyfile(music / "doc" / MUSIC_PACKAGE / "copyright", root / "licences" / f"{MUSIC_PACKAGE}.txt")
 
-    with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
+    with prompts_build.processes(n_jobs) as pool:
         found = prompts_build.run_jobs(pool, _render, _jobs(chosen, root), "edited clips", progress)
     rows_of = {key: rows for key, rows, _ in found}
     left_out = sorted(f"{key}: {fault}\n" for key, _, fault in found if fault)

@@ -16,14 +16,13 @@ import json
 import os
 from pathlib import Path
 
-import joblib
 import pandas as pd
 
 from fakeorreal import audio
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.corpora.corpus import REAL
 from fakeorreal.corpora.edited_pairs import BUILD_VERSION, SECONDS, SETS, make_pair, write_sets
-from fakeorreal.corpora.prompts_build import run_jobs, write_text
+from fakeorreal.corpora.prompts_build import processes, run_jobs, write_text
 from fakeorreal.corpora.recordings import Recording
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.streams import AUDIO_SUFFIXES, open_stream
@@ -72,7 +71,7 @@ def manipulate(source, root, *, seed=0, n_jobs=-1, progress=True):
     listed, unused = root / "sources.csv", root / "left_out.csv"
     if not listed.is_file():
         subsets = deal(recordings, seed=seed)
-        with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
+        with processes(n_jobs) as pool:
             made = run_jobs(pool, _edit, _jobs(recordings, subsets, root, seed), "edit", progress)
         rows = [row for _, rows, _ in made for row in rows]
         left_out += [(file, fault) for file, _, faults in made for fault in faults]

@@ -21,7 +21,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 import pandas as pd
 
 from fakeorreal import audio
@@ -29,7 +28,7 @@ from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.corpora.conversion import SHORTEST, convert
 from fakeorreal.corpora.corpus import SPLITS
 from fakeorreal.corpora.for_dataset import CLASSES
-from fakeorreal.corpora.prompts_build import run_jobs, write_text
+from fakeorreal.corpora.prompts_build import processes, run_jobs, write_text
 from fakeorreal.corpora.recordings import FOLDERS, NAMES, draw_splits, find_recordings
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.files import drafted
@@ -72,7 +71,7 @@ def prepare(src, dst, *, mp3=False, seed=0, n_jobs=-1, progress=True):
     _check_apart(src, dst)
     found = find_recordings(src)
     _claim(dst, {"version": VERSION, "mp3": mp3, "seed": seed})
-    with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
+    with processes(n_jobs) as pool:
         hashed = run_jobs(pool, _hash, [(recording,) for recording in found], "read", progress)
         alike, left_out = _alike(hashed)
         (dst / "manifest.csv").unlink(missing_ok=True)

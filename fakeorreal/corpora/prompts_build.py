@@ -69,12 +69,13 @@ def build(root, *, n_jobs=-1, progress=True):
     if marker.is_file() and json.loads(marker.read_text()) != state:
         clear(root, ("manifest.csv", "left_out.txt", "parts", "licences", PLACEBO, *for_dataset.PARTS))
     if manifest.is_file():
+        shutil.rmtree(root / "parts", ignore_errors=True)  # of a build that was killed at its very end
         return manifest
     root.mkdir(parents=True, exist_ok=True)
     write_text(marker, json.dumps(state))
     copy_licences(share, root / "licences")
 
-    with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
+    with processes(n_jobs) as pool:
         speech = downloads / "speech" / state["plan"][:12]
         run_jobs(pool, _speak_job, _speech_jobs(sentences, speech), "text to speech", progress)
         jobs = [(sentences[i : i + _PER_JOB], speech, root, i // _PER_JOB) for i in range(0, len(sentences), _PER_JOB)]
@@ -93,6 +94,11 @@ def build(root, *, n_jobs=-1, progress=True):
     if left_out and progress:
         tqdm.write(f"{len(left_out)} of {len(sentences)} sentences were left out; see {root.name}/left_out.txt")
     return manifest
+
+
+def processes(n_jobs):
+    """Pool of processes of this machine, with one thread each."""
+    return joblib.Parallel(n_jobs, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
 
 
 def run_jobs(pool, job, jobs, title, progress):

@@ -14,7 +14,6 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-import joblib
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -65,7 +64,7 @@ def build(root, *, utterances, n_jobs=-1, progress=True):
     prompts_build.write_text(marker, json.dumps(state))
     prompts_build.copy_licences(share, root / "licences")
 
-    with joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered", inner_max_num_threads=1) as pool:
+    with prompts_build.processes(n_jobs) as pool:
         jobs = [(sentence, root) for sentence in chosen]
         faults = dict(prompts_build.run_jobs(pool, _render, jobs, "copy synthesis", progress))
     left_out = [f"{s.stem}: {faults[s.stem]}\n" for s in chosen if faults[s.stem]]
