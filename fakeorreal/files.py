@@ -10,12 +10,12 @@ from pathlib import Path
 @contextlib.contextmanager
 def drafted(path):
     """The name of a file to write, which becomes ``path`` at the end; where writing fails, nothing is left."""
-    with _naming(path):
+    with naming(path):
         handle, draft = tempfile.mkstemp(dir=Path(path).parent, suffix=".part")
     os.close(handle)
     try:
         yield draft
-        with _naming(path):
+        with naming(path):
             os.chmod(draft, 0o644)
             os.replace(draft, path)
     finally:
@@ -27,11 +27,11 @@ def drafted_folder(folder):
     """A folder to fill, which becomes ``folder`` at the end; where filling fails, nothing is left."""
     folder = Path(folder)
     make_folder(folder.parent)
-    with _naming(folder):
+    with naming(folder):
         draft = Path(tempfile.mkdtemp(dir=folder.parent, suffix=".part"))
     try:
         yield draft
-        with _naming(folder):
+        with naming(folder):
             draft.chmod(0o755)
             os.replace(draft, folder)
     finally:
@@ -46,7 +46,7 @@ def write_atomically(path, data):
     """
     path = Path(path)
     make_folder(path.parent)
-    with drafted(path) as draft, _naming(path):
+    with drafted(path) as draft, naming(path):
         Path(draft).write_bytes(data)
 
 
@@ -56,12 +56,12 @@ def make_folder(folder):
     Raises:
         OSError: as `write_atomically`.
     """
-    with _naming(folder):
+    with naming(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
-def _naming(path):
+def naming(path):
     """Errors of the system name the file that was to be written, not a draft or nothing at all."""
     try:
         yield

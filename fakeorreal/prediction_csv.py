@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.files import write_atomically
+from fakeorreal.files import naming, write_atomically
 from fakeorreal.wording import printable
 
 COLUMNS = (
@@ -59,19 +59,25 @@ def read(path):
 def appending(path, rows):
     """Begin the CSV anew with the rows that stand; gives a function that adds a `predict.Record`."""
     path = Path(path)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    write_atomically(path, _lines(rows, header=True))
+    with path.open("ab", buffering=0) as file:  # without a buffer, which would be written again when it is closed
 
         def add(record):
-            writer.writerow(_row(record))
-            file.flush()  # from here on a kill cannot lose the row
+            line = _lines([_row(record)])
+            with naming(path):
+                while line:
+                    line = line[file.write(line) :]
 
         yield add
+
+
+def _lines(rows, *, header=False):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def cell(text):

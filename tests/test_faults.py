@@ -72,7 +72,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing_half_written(data, capsys, 
     with full_after(size):
         assert main(arguments) == 2
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fakeorreal: ")]
-    assert len(said) == 1 and re.search("cannot be written|File too large", said[0])
+    assert len(said) == 1 and "cannot be written" in said[0]
     assert not list(data.rglob("*.part"))
     left = tree(data / "out")
     assert main(arguments) == 0
