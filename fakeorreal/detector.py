@@ -16,6 +16,7 @@ from fakeorreal.frozen_network import load_network, read_settings
 from fakeorreal.streams import open_stream, stream_array
 
 SHORTEST = 0.5  # seconds of audio that a verdict needs
+_MOST_WINDOWS = 64  # that hear one sample: each takes milliseconds
 _LEAST_REST = 0.25  # seconds after the last full window that earn one more
 _LEAST_SPEECH = 0.2  # seconds of speech that make a window count
 _NOTHING = -110.0  # dBFS between 200 and 3,800 Hz; zeros, an offset, and what rounding makes of them
@@ -215,7 +216,7 @@ def check_settings(settings):
         (all(isinstance(text, str) for text in texts), "`name`, `version` and `threshold_from` must be text", texts),
         (settings["sr"] == SAMPLE_RATE, f"`sr` must be {SAMPLE_RATE}", settings["sr"]),
         (window == front_end["seconds"], f"`window` must be {front_end['seconds']}, as of the front end", window),
-        (1 / SAMPLE_RATE <= hop <= window, f"`hop` must be positive and at most {window}", hop),
+        (window / _MOST_WINDOWS <= hop <= window, f"`hop` must be from {window / _MOST_WINDOWS} to {window}", hop),
         (0 < scale < math.inf, "`scale` must be positive and finite", scale),
         (math.isfinite(offset), "`offset` must be finite", offset),
         (-math.inf < low <= threshold <= high < math.inf, f"`unsure` must hold {threshold}", [low, high]),

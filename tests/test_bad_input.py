@@ -417,6 +417,7 @@ SETTINGS = {
         part.update(seconds=1e300, window=1e300) for part in (settings, settings["front_end"])
     ],
     "no step": lambda settings: settings.update(hop=0),
+    "a step of one sample": lambda settings: settings.update(hop=1 / 16000),
     "a list for an object": lambda settings: settings.update(calibration=[1, 2]),
     "another front end": lambda settings: settings.update(front_end={"class": "os.system"}),
 }

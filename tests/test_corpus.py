@@ -1,8 +1,10 @@
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from fakeorreal.corpora.corpus import COLUMNS, check_no_leak, make_corpus, subsample
+from fakeorreal.corpora.corpus import COLUMNS, check_no_leak, duration, make_corpus, subsample
 from fakeorreal.errors import FakeOrRealError
 
 
@@ -93,3 +95,10 @@ def test_subsample():
     assert list(few.index) == list(range(30))
     pd.testing.assert_frame_equal(few, subsample(corpus, 20, seed=3))
     assert not np.array_equal(few["clip"], subsample(corpus, 20, seed=4)["clip"])
+
+
+def test_the_duration_of_what_is_no_sound_is_not_known(tmp_path):
+    (tmp_path / "a.raw").write_bytes(bytes(100))
+    (tmp_path / "a.wav").write_text("no sound")
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert [duration(tmp_path / name) for name in ("a.raw", "a.wav", "pipe.wav", "nothing.wav", ".")] == [None] * 5

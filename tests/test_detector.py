@@ -399,7 +399,7 @@ def edit(folder, change):
         *(({key: ...}, f"lacks '{key.split('.')[-1]}'") for key in ("name", "members", "calibration.scale", "unsure")),
         ({"sr": 8000}, "`sr` must be 16000. Received: 8000"),
         ({"window": 3.0}, "`window` must be 2.5"),
-        ({"hop": 0}, "`hop` must be positive"),
+        ({"hop": 0}, "`hop` must be from"),
         ({"hop": "2"}, "is malformed"),
         ({"threshold": 9.0}, "`unsure` must hold 9.0"),
         ({"threshold": float("nan")}, "`unsure` must hold nan"),

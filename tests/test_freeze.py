@@ -83,7 +83,7 @@ def test_nothing_is_overwritten(tmp_path, network):
     ("change", "message"),
     [
         ({"window": 1.0, "hop": 1.0}, "`window` must be 2.5, as of the front end. Received: 1.0"),
-        ({"hop": 3.0}, "`hop` must be positive and at most 2.5. Received: 3.0"),
+        ({"hop": 3.0}, "`hop` must be from 0.0390625 to 2.5. Received: 3.0"),
         ({"threshold": 1.0}, "`unsure` must hold"),
         ({"threshold": float("nan")}, "`unsure` must hold"),
         ({"calibration": {"scale": -1.0, "offset": 0.0, "from": "nothing"}}, "`scale` must be positive"),

@@ -1,9 +1,12 @@
 """The corpus: a table of clips. It says what exists and never holds audio."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import soundfile as sf
 
+from fakeorreal.audio import DECODING_ERRORS
 from fakeorreal.errors import FakeOrRealError
 
 REAL, FAKE = 0, 1
@@ -125,8 +128,10 @@ def cut_windows(corpus, seconds):
 
 
 def duration(path):
-    """Seconds that a file lasts; None where its header cannot be read."""
+    """Seconds that a file lasts; None where it is none, or its header cannot be read."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return None
     try:
         return sf.info(path).duration
-    except (sf.LibsndfileError, OSError):
+    except (*DECODING_ERRORS, OSError):
         return None
