@@ -1,7 +1,7 @@
 """All benchmarks, one after the other, and one table of what they say: results/benchmarks.md.
 
-python benchmarks/run.py                       # an hour on 2 cores; leave the machine alone meanwhile
-python benchmarks/run.py extraction start_up   # only these; the table then holds only these
+python benchmarks/run.py                       # an hour and a half on 2 cores; leave the machine alone meanwhile
+python benchmarks/run.py extraction start_up   # only these; of the others the table says what their last run said
 python benchmarks/run.py --quick               # minutes, to see that all run; writes no table
 """
 
@@ -66,6 +66,11 @@ def memory(table):
     ]
 
 
+def scale_out(table):
+    table = table.assign(what=table["number"].astype(str) + " " + table["extracted by"])
+    return column(table, table.index > 0, "what", "times", table["what"][0])
+
+
 def detector_speed(table):
     table = table.assign(what=table["what"].str.partition(", against")[0])
     return column(table, table["unit"] == "times as fast", "what", "value", "librosa.load + Keras")
@@ -79,7 +84,9 @@ BENCHMARKS = {
     "start_up": (start_up, "start_up_speed"),
     "memory": (memory, "memory"),
     "detector_speed": (detector_speed, "detector_speed"),
+    "scale_out": (scale_out, "scale_out"),
     "duplicates": (None, "duplicates_speed"),  # nothing to compare with
+    "faults": (None, "faults"),
 }
 """Script → its rows of the summary, from the table that it writes to results/."""
 
@@ -99,19 +106,15 @@ def main():
         return
     import pandas as pd
 
-    from fakeorreal.machine import machine
     from fakeorreal.tables import save_table
 
     rows = []
-    for name in names:
-        summary, written = BENCHMARKS[name]
-        if summary:
-            table = pd.read_csv(RESULTS / f"{written}.csv")
-            rows += [{"benchmark": name, **row} for row in summary(table)]
-    caption = (
-        "Every figure is a ratio of what two contenders took in the same run on the same machine, which takes turns "
-    )
-    caption += f"where it can; the table of each benchmark has more. Machine: {machine('numpy', 'librosa', 'keras')}."
+    for name, (summary, written) in BENCHMARKS.items():
+        path = RESULTS / f"{written}.csv"
+        if summary and path.is_file():
+            rows += [{"benchmark": name, **row} for row in summary(pd.read_csv(path))]
+    caption = "Every figure is a ratio of what two contenders took in the same run on the same machine, in turns where "
+    caption += "it can be; the table of each benchmark has more and names the machine."
     save_table(pd.DataFrame(rows), "benchmarks", RESULTS, caption)
 
 

@@ -50,7 +50,7 @@ def main():
     caption = (
         "Seconds of the cells of every notebook at profile demo: in a fresh clone, which builds its corpus before the "
     )
-    caption += f"first notebook, and again with everything cached. Machine: {machine('tensorflow', 'librosa')}."
+    caption += f"first notebook, and again with everything cached. Machine: {machine('keras', 'librosa')}."
     save_table(pd.DataFrame(rows(first, again, options.folder)), options.out.stem, options.out.parent, caption)
 
 

@@ -21,6 +21,11 @@ SAMPLE_RATE = 16000
 MOST_HELD = 2**26
 """Samples, of all channels, that `read` holds at once: 70 minutes at 16 kHz, a quarter of a gigabyte."""
 
+RATES = (4000, 768_000)
+"""Hz; beyond is a broken header, for which the resampler would ask for any memory."""
+
+MAX_CHANNELS = 64
+
 DECODING_ERRORS = (sf.SoundFileError, TypeError, ValueError)  # the last two: headerless .raw, no length stated
 
 
@@ -53,7 +58,8 @@ def read(path, *, sr, start=0.0, end=None):
         float32 mono, shape (n,): the mean of the channels.
 
     Raises:
-        FakeOrRealError: missing, undecodable, empty or non-finite audio; a negative start; more than ``MOST_HELD``.
+        FakeOrRealError: missing, undecodable, empty or non-finite audio; absurd rate or number of channels; a negative
+            start; more than ``MOST_HELD``.
     """
     path = Path(path)
     if start < 0:
@@ -63,6 +69,7 @@ def read(path, *, sr, start=0.0, end=None):
     try:
         with sf.SoundFile(path) as f:
             rate = f.samplerate
+            check_form(path, rate, f.channels)
             first = min(round(start * rate), f.frames)
             last = f.frames if to_end else first + max(round((end - start) * rate), 0)
             # A seek in an MP3 silences up to the next quarter second, whose frames lean on earlier ones: read from 0.
@@ -172,6 +179,14 @@ def write(path, y, *, sr):
 def check_is_file(path):
     if not os.path.isfile(path):  # for a name that is too long, too
         raise FakeOrRealError(f"{path}: no such file. Check the path.")
+
+
+def check_form(name, rate, channels):
+    if not RATES[0] <= rate <= RATES[1] or not 1 <= channels <= MAX_CHANNELS:
+        raise FakeOrRealError(
+            f"{name}: must have {RATES[0]} to {RATES[1]} Hz and 1 to {MAX_CHANNELS} channels. "
+            f"Received: {rate} Hz and {channels} channels. Check how it was made."
+        )
 
 
 def check_finite(name, y):

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from fakeorreal.audio import DECODING_ERRORS, check_finite, check_is_file, undecodable
+from fakeorreal.audio import DECODING_ERRORS, RATES, check_finite, check_form, check_is_file, undecodable
 from fakeorreal.errors import FakeOrRealError
 
 AUDIO_SUFFIXES = (".aac", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm")
 """Of the files that a folder is searched for."""
 
-RATES = (4000, 768_000)  # Hz; beyond is a broken header, for which the resampler would ask for any memory
-MAX_CHANNELS = 64
 LOUDEST = 256  # times full scale; decoders overshoot by a little, integers that were not scaled by 32,768
 _FRAMES = 2**15  # samples of each channel in a block
 _SHORT_OF = 0.5  # seconds that a file may lack of the length it states: encoders pad
@@ -46,11 +44,7 @@ class Stream:
     """
 
     def __init__(self, name, rate, channels, blocks):
-        if not RATES[0] <= rate <= RATES[1] or not 1 <= channels <= MAX_CHANNELS:
-            raise FakeOrRealError(
-                f"{name}: must have {RATES[0]} to {RATES[1]} Hz and 1 to {MAX_CHANNELS} channels. "
-                f"Received: {rate} Hz and {channels} channels. Check how it was made."
-            )
+        check_form(name, rate, channels)
         self.name, self.rate, self.channels = name, rate, channels
         self._blocks = blocks
         self._samples = 0

@@ -184,6 +184,42 @@ def test_no_cell_is_a_formula(judged):
     assert not any(text.startswith(tuple("=+-@\t\r\n")) for text in texts)
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A third of the cases and all broken headers again, half of them as real and half as fake."""
+    folder = tmp_path_factory.mktemp("bad-tree")
+    for k, (kind, name, data) in enumerate(fuzz.audio_cases()):
+        if k % 3 and kind != "header":
+            continue
+        path = folder / "in" / ("real", "fake")[k % 2] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+COMMANDS = {
+    "locate": (("locate", "in", "--format", "json", "--out", "out.json"), {"out.json"}),
+    "prepare": (("prepare", "in", "out"), {"out"}),
+    "duplicates": (("duplicates", "in", "--cache", "out", "--csv", "out.csv"), {"out", "out.csv"}),
+    "audit": (("audit", "in", "--html", "out.html"), {"out.html"}),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_other_commands_on_the_same_files(tree, tmp_path, name):
+    command, made = COMMANDS[name]
+    (tmp_path / "in").symlink_to(tree / "in", target_is_directory=True)
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
+    code, errors, seconds = run(tmp_path, *command)
+    print(f"{name}: exit code {code}, {len(errors)} lines of errors, {seconds:.1f} s")
+    for line in errors:
+        print(line)
+    assert code in (0, 2) and seconds < 120
+    assert not any("Traceback" in line or len(line) > 1000 for line in errors)
+    assert {p.name for p in tmp_path.iterdir()} == {"in", "peak", *made}
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
+
+
 @posix
 def test_what_would_never_end(tmp_path):
     blocks = 36_000 * fuzz.SR // 65_535

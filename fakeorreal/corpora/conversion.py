@@ -12,6 +12,7 @@ import soundfile as sf
 
 from fakeorreal import audio
 from fakeorreal.audio import SAMPLE_RATE
+from fakeorreal.errors import FakeOrRealError
 from fakeorreal.files import drafted
 from fakeorreal.streams import open_stream
 
@@ -45,7 +46,7 @@ def convert(path, target, *, mp3=False):
         dict: ``samples`` in the FLAC, ``clips`` as a list of [first, end) in samples, ``silent`` clips left out.
 
     Raises:
-        FakeOrRealError: the recording cannot be read to its end.
+        FakeOrRealError: the recording cannot be read to its end, or holds nothing.
         OSError: the FLAC cannot be written.
     """
     stream = open_stream(path)
@@ -59,6 +60,8 @@ def convert(path, target, *, mp3=False):
                 windows = audio.windows(_written(blocks, file), length=step, hop=step, least=least)
                 spans = [(first, end, _is_silent(y)) for first, end, y in windows]
                 samples = file.frames
+            if not samples:
+                raise FakeOrRealError(f"{path}: holds no samples. Record it again.")
             complete = sf.info(draft).frames == samples
         except sf.SoundFileError as error:  # of writing: those of reading have become FakeOrRealError
             raise OSError(f"{target}: cannot be written. Check the disk.") from error
