@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile as sf
-from tqdm.auto import tqdm
 
 from fakeorreal import channels
 from fakeorreal.audio import SAMPLE_RATE
@@ -132,8 +131,8 @@ def build(root, *, pairs=None, n_jobs=-1, progress=True):
     table = pd.DataFrame([_row(subset, take) for subset, take in chosen if rows_of[take.key]])
     prompts_build.write_text(listed, table.to_csv(index=False, lineterminator="\n"))
     shutil.rmtree(root / "parts")
-    if left_out and progress:
-        tqdm.write(f"{len(left_out)} of {len(chosen)} clips were left out; see {root.name}/left_out.txt")
+    if progress:
+        prompts_build.say_left_out(left_out, f"{len(chosen)} clips", root)
     return listed
 
 

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import replace
 from importlib.metadata import version
@@ -91,8 +92,8 @@ def build(root, *, n_jobs=-1, progress=True):
     writer.writerows(rows)
     write_text(manifest, table.getvalue())
     shutil.rmtree(root / "parts")
-    if left_out and progress:
-        tqdm.write(f"{len(left_out)} of {len(sentences)} sentences were left out; see {root.name}/left_out.txt")
+    if progress:
+        say_left_out(left_out, f"{len(sentences)} sentences", root)
     return manifest
 
 
@@ -105,6 +106,12 @@ def run_jobs(pool, job, jobs, title, progress):
     """What ``job`` returns for each tuple of arguments, in the order of completion."""
     tasks = pool(joblib.delayed(job)(*arguments) for arguments in jobs)
     return list(tqdm(tasks, total=len(jobs), desc=title, disable=not progress))
+
+
+def say_left_out(lines, whole, root):
+    """Say on the error stream, which notebooks do not keep, how much of the whole was left out of a corpus."""
+    if lines:
+        tqdm.write(f"{len(lines)} of {whole} were left out; see {root.name}/left_out.txt", file=sys.stderr)
 
 
 def _plan_hash(sentences, share):

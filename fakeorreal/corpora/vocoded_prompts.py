@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from fakeorreal import audio, channels
 from fakeorreal.audio import SAMPLE_RATE
@@ -71,8 +70,8 @@ def build(root, *, utterances, n_jobs=-1, progress=True):
     prompts_build.write_text(root / "left_out.txt", "".join(left_out))
     rows = pd.DataFrame([_row(s) for s in chosen if not faults[s.stem]])
     prompts_build.write_text(listed, rows.to_csv(index=False, lineterminator="\n"))
-    if left_out and progress:
-        tqdm.write(f"{len(left_out)} of {len(chosen)} utterances were left out; see {root.name}/left_out.txt")
+    if progress:
+        prompts_build.say_left_out(left_out, f"{len(chosen)} utterances", root)
     return listed
 
 
