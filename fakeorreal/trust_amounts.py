@@ -45,6 +45,6 @@ class Amount:
 
 AMOUNTS = {
     "smoke": Amount(3, ("telephone", "noise-20dB", HARD), RETRAINED, 4, 6, 6, 40),
-    "demo": Amount(20, MILD_AND_HARD, RETRAINED[:2], 100, 100, 200, 500),
+    "demo": Amount(30, MILD_AND_HARD, RETRAINED[:2], 80, 100, 200, 500),
     "full": Amount(None, tuple(RUNGS), RETRAINED, None, None, None, None),
 }
