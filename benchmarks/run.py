@@ -1,6 +1,6 @@
 """All benchmarks, one after the other, and one table of what they say: results/benchmarks.md.
 
-python benchmarks/run.py                       # an hour and a half on 2 cores; leave the machine alone meanwhile
+python benchmarks/run.py                       # an hour on 2 cores; leave the machine alone meanwhile
 python benchmarks/run.py extraction start_up   # only these; of the others the table says what their last run said
 python benchmarks/run.py --quick               # minutes, to see that all run; writes no table
 """

@@ -78,7 +78,8 @@ def read(path, *, sr, start=0.0, end=None):
                 raise FakeOrRealError(
                     f"{path}: {(last - origin) / rate:.0f} s are more than can be held at once. Cut it into clips."
                 )
-            f.seek(origin)
+            if origin:
+                f.seek(origin)
             block = f.read(last - origin, dtype="float32", always_2d=True)[first - origin :]
     except FakeOrRealError:
         raise
@@ -94,6 +95,8 @@ def read(path, *, sr, start=0.0, end=None):
 
 def to_mono(block):
     """The mean of the channels: (n, channels) → (n,)."""
+    if block.shape[1] == 1:
+        return block[:, 0]
     return sum(block.T) / block.shape[1]  # many times as fast as block.mean(axis=1)
 
 

@@ -6,7 +6,6 @@ from there. Files that end in ``.part`` are what such a run left behind, and may
 """
 
 import hashlib
-import io
 import itertools
 import json
 import math
@@ -19,7 +18,7 @@ from tqdm import tqdm
 
 from fakeorreal import audio
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.files import make_folder, write_atomically
+from fakeorreal.files import drafted, make_folder, naming, write_atomically
 from fakeorreal.scale_out import single_threaded
 
 BLOCK_ROWS = 256
@@ -200,9 +199,8 @@ def _compute_block(block, front_end, folder):
             keys.append(key)
     if keys:
         name = _digest(keys)[:16]
-        array = io.BytesIO()
-        np.save(array, features[: len(keys)], allow_pickle=False)
-        write_atomically(folder / f"{name}.npy", array.getvalue())
+        with drafted(folder / f"{name}.npy") as draft, naming(folder / f"{name}.npy"), open(draft, "wb") as file:
+            np.save(file, features[: len(keys)], allow_pickle=False)
         write_atomically(folder / f"{name}.json", json.dumps(keys).encode())
     return len(block), reasons
 
