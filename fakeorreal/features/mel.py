@@ -43,7 +43,7 @@ def magnitudes(y, n_fft, hop_length):
     margin = n_fft // 2
     padded = np.zeros(len(y) + 2 * margin)
     padded[margin : margin + len(y)] = y
-    shape, step = (1 + len(y) // hop_length, n_fft), padded.itemsize
+    shape, step = (1 + (len(padded) - n_fft) // hop_length, n_fft), padded.itemsize
     frames = np.lib.stride_tricks.as_strided(padded, shape, (hop_length * step, step), writeable=False)
     out = np.empty((len(frames), 1 + margin), np.float32)
     step = max(BLOCK // n_fft, 1)
