@@ -1,7 +1,6 @@
 """Gradients of frozen detectors: of linear networks they are weight times distance; the rest is where they land."""
 
 import io
-import re
 import shutil
 import sys
 import zipfile
@@ -197,9 +196,6 @@ def rewritten(path, change):
 
 HOSTILE = {
     "unpacks to more than 256 MB": lambda members: members | {"config.json": bytes(2**28)},
-    "states a billion weights": lambda members: (
-        members | {"config.json": re.sub(rb'"units": \d+', b'"units": 1000000000', members["config.json"])}
-    ),
     "holds another file": lambda members: members | {"../a.py": b""},
 }
 

@@ -15,7 +15,7 @@ from fakeorreal.corpora.corpus import COLUMNS, SPLITS, check_no_leak
 from fakeorreal.corpora.wavefake import BIBTEX, KNOWN_COUNTS, count_clips, load_wavefake
 from fakeorreal.errors import FakeOrRealError
 
-SR = 1000
+SR = 4000
 LJ = [f"LJ001-{k:04d}" for k in range(1, 21)]
 JSUT = [f"BASIC5000_{k:04d}" for k in range(1, 11)]
 
