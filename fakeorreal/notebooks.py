@@ -72,7 +72,9 @@ def run_all(folder, only="", *, save=True, progress=True):
             except CellExecutionError as error:
                 lines = [line for line in str(error).splitlines() if line.strip()]
                 raise FakeOrRealError(f"{path}: a cell failed. {lines[-1]}") from error
-            code = [(k, cell) for k, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+            code = [
+                (k, cell) for k, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()
+            ]
             seconds += [(path.stem, k, _taken(cell)) for k, cell in code]
             if save:
                 write_atomically(path, nbformat.writes(clean(notebook)).encode() + b"\n")

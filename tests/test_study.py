@@ -172,9 +172,10 @@ def test_what_is_printed_is_one_output_wherever_the_error_stream_cut_it(tmp_path
     source = "import sys, time\nfor name in ('stdout', 'stderr', 'stdout'):\n    print(name, file=getattr(sys, name))"
     source += "\n    getattr(sys, name).flush()\n    time.sleep(0.1)"
     path = tmp_path / "01_prints.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    cells = [nbformat.v4.new_code_cell(text) for text in (source, "")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     ((name, cell, seconds),) = notebooks.run_all(tmp_path, progress=False)
-    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs  # the second cell is empty
     assert output.text == "stdout\nstdout\n" and (name, cell) == ("01_prints", 0) and 0.3 < seconds < 30
 
 
