@@ -80,15 +80,16 @@ BENCHMARKS = {
     "extraction": (extraction, "extraction_speed"),
     "wavelet_packets": (wavelet_packets, "wavelet_packets_speed"),
     "custom_cnn": (custom_cnn, "custom_cnn_speed"),
+    "half_precision": (None, "half_precision"),
     "generator_networks": (generator_networks, "generator_networks_speed"),
     "start_up": (start_up, "start_up_speed"),
     "memory": (memory, "memory"),
     "detector_speed": (detector_speed, "detector_speed"),
     "scale_out": (scale_out, "scale_out"),
-    "duplicates": (None, "duplicates_speed"),  # nothing to compare with
+    "duplicates": (None, "duplicates_speed"),
     "faults": (None, "faults"),
 }
-"""Script → its rows of the summary, from the table that it writes to results/."""
+"""Script → its rows of the summary, from the table that it writes to results/; None where no speeds are compared."""
 
 
 def main():

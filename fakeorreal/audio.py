@@ -80,12 +80,17 @@ def read(path, *, sr, start=0.0, end=None):
                 )
             if origin:
                 f.seek(origin)
-            block = f.read(last - origin, dtype="float32", always_2d=True)[first - origin :]
+            # libsndfile makes floats of samples one by one, NumPy the same numbers in half the time
+            whole = f.subtype == "PCM_16"
+            block = f.read(last - origin, "int16" if whole else "float32", always_2d=True)[first - origin :]
     except FakeOrRealError:
         raise
     except DECODING_ERRORS as error:
         raise undecodable(path, error) from error
-    check_finite(path, block)
+    if whole:
+        block = block * np.float32(2**-15)
+    else:
+        check_finite(path, block)
     y = resample(to_mono(block), sr_from=rate, sr_to=sr)
     if not len(y):
         until = "its end" if to_end else f"{end:g} s"

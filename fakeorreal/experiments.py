@@ -62,6 +62,8 @@ def run_folder(system, fitted_on, scored, *, marks, seed, threads, runs, name, s
     what += [features.digest for features in (fitted_on, *scored)]
     if stop_after:  # without it the key is that of earlier runs
         what.append(stop_after)
+    if system.precision != "float32":  # likewise
+        what.append(system.precision)
     key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
     folder = Path(runs) / system.name / f"{name}-seed{seed}-{key}"
     if not (folder / "scores.csv").is_file():

@@ -14,6 +14,7 @@ from fakeorreal.features import (
     WaveletPackets,
     WildMel,
 )
+from fakeorreal.machine import multiplies_bfloat16
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class System:
         patience: epochs without a new low of the validation loss after which the learning rate falls to a tenth; 0 for
             a constant rate.
         best: a mark scores the network of the lowest validation loss so far; False for the network as it then is.
+        half: train in bfloat16 where the processor multiplies in it, see `precision`.
     """
 
     name: str
@@ -49,6 +51,16 @@ class System:
     augmentation: str = ""
     patience: int = 0
     best: bool = False
+    half: bool = field(default=False, repr=False)  # runs are found by this text; those in float32 stay
+
+    @property
+    def precision(self):
+        """The dtype policy of Keras that this machine trains in: ``float32``, or ``mixed_bfloat16``.
+
+        The latter takes about half the time (benchmarks/custom_cnn.py) and gives other weights. What is saved and
+        scored at a mark computes in float32.
+        """
+        return "mixed_bfloat16" if self.half and multiplies_bfloat16() else "float32"
 
 
 # Published: one mean and deviation for all bands, which the empty ones above the cut-off of a recording then rule; and
@@ -59,7 +71,7 @@ _AI_SPY = {"window": 3.0, "standardise": (2,), "batch": 16, "patience": 10, "bes
 _SPY_VIT = {"network": "vision_transformer", "augmentation": "spy_vit", **_AI_SPY}
 
 _FOR = (
-    System("custom_cnn", LogMel(), window=2.0, learning_rate=5e-4),
+    System("custom_cnn", LogMel(), window=2.0, learning_rate=5e-4, half=True),
     System("custom_cnn_published", MelPicture(), learning_rate=1e-4),
     System("dnn", Handcrafted(), standardise=(0,)),
     System("dnn_published", Handcrafted(), standardise=(0,), learning_rate=1e-4),

@@ -40,14 +40,14 @@ def quieten():
     tf.get_logger().setLevel("ERROR")
 
 
-def fit_network(system, training, validation, *, marks, seed, folder, stop_after=0, precision="float32"):
+def fit_network(system, training, validation, *, marks, seed, folder, stop_after=0):
     """Train a Keras system and yield it at each mark.
 
     A checkpoint is kept every ``CHECKPOINT_EVERY`` epochs; a run that was killed goes on from there and ends with
     the same weights as one that was not.
 
     Args:
-        system: a ``System`` of kind ``keras``.
+        system: a ``System`` of kind ``keras``, trained in its ``precision``.
         training: ``Features`` of the training clips; ``Augmented`` for a system with an augmentation.
         validation: ``Features``.
         marks: increasing epochs at which to stop and be scored.
@@ -56,9 +56,6 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
             that is scored at its best ``best-<n>.keras``, the network of the lowest ``val_loss`` so far.
         stop_after: epochs without a new low of ``val_loss`` that end the training; 0 for none ever. What it ends with
             stands at every mark that is left.
-        precision: what training computes in, a dtype policy of Keras: ``mixed_bfloat16`` takes about half the time
-            where the processor multiplies in it (benchmarks/custom_cnn.py), and gives other weights. What is saved and
-            scored at a mark computes in float32.
 
     Yields:
         (mark, model, history): history is a DataFrame, one row per epoch: epoch, learning_rate; loss and accuracy over
@@ -77,7 +74,7 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
     folder.mkdir(parents=True, exist_ok=True)
     model, best, history = restore_state(folder)
     if model is None:
-        model, history = new_model(system, training, precision), []
+        model, history = new_model(system, training, system.precision), []
         best = keras.models.clone_model(model) if system.best else None
     decides = system.best or system.patience or stop_after
     stops = sorted({*marks, *range(CHECKPOINT_EVERY, marks[-1], CHECKPOINT_EVERY)})
@@ -94,7 +91,7 @@ def fit_network(system, training, validation, *, marks, seed, folder, stop_after
             if stop >= len(history):
                 for name, network in {"epoch": model, "best": best}.items():
                     if network is not None:
-                        if precision != "float32":
+                        if system.precision != "float32":
                             weights, network = network.get_weights(), new_model(system, training)
                             network.set_weights(weights)
                             network.optimizer.build(network.trainable_variables)  # as the file must hold it
@@ -156,9 +153,10 @@ def _check_classes(training):
 
 
 def new_model(system, training, precision="float32"):
-    """The untrained network of a system, compiled; a ``precision`` is as in `fit_network`."""
+    """The untrained network of a system, compiled, which computes in a dtype policy of Keras."""
     import keras
 
+    from fakeorreal.fused_adam import FusedAdam
     from fakeorreal.networks import build_network
 
     usual = keras.config.dtype_policy()
@@ -176,8 +174,9 @@ def new_model(system, training, precision="float32"):
         normalise = keras.layers.Normalization(axes, mean=mean, variance=variance)
         inputs = keras.Input(training.shape)
         network = keras.Model(inputs, network(normalise(inputs)), name=network.name)
+    adam = keras.optimizers.Adam if precision == "float32" else FusedAdam
     network.compile(
-        keras.optimizers.Adam(system.learning_rate),
+        adam(system.learning_rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)],
     )
@@ -292,6 +291,8 @@ def save_state(model, best, history, folder):
 def restore_state(folder):
     """(model, best, history) of the last state; best is None where none is kept, model where there is no state."""
     import keras
+
+    import fakeorreal.fused_adam  # noqa: F401, the optimizer of a network that trains in bfloat16
 
     for state in (folder / "state", folder / "state.old"):
         if (state / "history.json").is_file():

@@ -265,3 +265,13 @@ def test_nan_is_not_written(tmp_path):
     with pytest.raises(FakeOrRealError, match="not finite"):
         audio.write(tmp_path / "a.wav", [0.0, np.nan], sr=16000)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_whole_samples_become_the_floats_of_libsndfile(tmp_path, rng, suffix):
+    y = np.concatenate([rng.integers(-(2**15), 2**15, 4000), [-(2**15), 2**15 - 1, 0, -1]]).astype(np.int16)
+    path = tmp_path / f"a.{suffix}"
+    sf.write(path, y, 16000, subtype="PCM_16")
+    expected, _ = sf.read(path, dtype="float32")
+    np.testing.assert_array_equal(audio.read(path, sr=16000), expected)
+    np.testing.assert_array_equal(audio.read(path, sr=16000, start=0.1, end=0.2), expected[1600:3200])

@@ -129,6 +129,16 @@ def test_the_key_of_a_run_is_that_of_what_it_depends_on(folder, features):
     assert folder.name == f"clips-seed0-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]}"
 
 
+def test_a_run_in_half_precision_is_another(folder, features, monkeypatch):
+    half = replace(SYSTEM, half=True)
+    monkeypatch.setattr("fakeorreal.systems.multiplies_bfloat16", lambda: False)
+    assert run(features, folder.parents[1], half) == folder
+    monkeypatch.setattr("fakeorreal.systems.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(experiments.training, "fit_network", lambda *_, **__: pytest.fail("computed again"))
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        run(features, folder.parents[1], half)
+
+
 def test_the_scores_are_of_the_best_network(folder, features):
     import keras
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fakeorreal import systems
 from fakeorreal.networks import build_network
 from fakeorreal.spy_augmentation import AUGMENTATIONS
 from fakeorreal.systems import FOR_SYSTEMS, GENERATOR_SYSTEMS, PROFILES, SPY_SYSTEMS, SYSTEMS, WILD_SYSTEMS, get_system
@@ -17,6 +18,14 @@ def test_only_the_systems_of_ai_spy_are_augmented_and_they_and_the_wild_cnn_scor
         spy = name in SPY_SYSTEMS
         assert (system.augmentation in AUGMENTATIONS, system.patience > 0) == (spy, spy)
         assert system.best == (spy or name == "wild_cnn")
+
+
+def test_half_precision_is_for_the_custom_cnn_where_the_processor_has_it(monkeypatch):
+    for has, expected in ((True, "mixed_bfloat16"), (False, "float32")):
+        monkeypatch.setattr(systems, "multiplies_bfloat16", lambda has=has: has)
+        found = {name: system.precision for name, system in SYSTEMS.items()}
+        assert found.pop("custom_cnn") == expected
+        assert set(found.values()) == {"float32"}
 
 
 @pytest.mark.parametrize(

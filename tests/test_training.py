@@ -44,6 +44,15 @@ class Jittered(Table):
 
 
 DNN_AT_BEST = System("dnn", None, standardise=(0,), learning_rate=0.01, augmentation="spy_cnn", patience=2, best=True)
+HALF = replace(DNN, half=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _any_processor():
+    """Half precision is tested on processors without it as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fakeorreal.systems.multiplies_bfloat16", lambda: True)
+        yield
 
 
 def fit(folder, marks=(3, 12), seed=0, system=DNN, **options):
@@ -58,8 +67,8 @@ def fit(folder, marks=(3, 12), seed=0, system=DNN, **options):
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
     """System → (folder, what `fit` gives) of runs that nothing disturbed."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in ("plain", "at_best")}
-    systems = {"plain": DNN, "at_best": DNN_AT_BEST}
+    systems = {"plain": DNN, "at_best": DNN_AT_BEST, "half": HALF}
+    folders = {name: tmp_path_factory.mktemp(name) for name in systems}
     return {name: (folders[name], fit(folders[name], system=systems[name])) for name in systems}
 
 
@@ -71,7 +80,7 @@ def test_two_runs_give_the_same_numbers_and_another_seed_does_not(straight, tmp_
     assert not np.allclose(first[3][0], other[3][0])
 
 
-@pytest.mark.parametrize(("name", "system"), [("plain", DNN), ("at_best", DNN_AT_BEST)])
+@pytest.mark.parametrize(("name", "system"), [("plain", DNN), ("at_best", DNN_AT_BEST), ("half", HALF)])
 def test_a_killed_run_goes_on_and_ends_where_a_straight_one_does(straight, tmp_path, monkeypatch, name, system):
     folder, wanted = straight[name]
     one_epoch = training._one_epoch
@@ -100,7 +109,7 @@ def test_a_killed_run_goes_on_and_ends_where_a_straight_one_does(straight, tmp_p
 def test_half_precision_trains_other_weights_which_are_kept_and_scored_in_float32(straight, tmp_path, system):
     import keras
 
-    found = fit(tmp_path, marks=(3,), system=system, precision="mixed_bfloat16")
+    found = fit(tmp_path, marks=(3,), system=replace(system, half=True))
     scores, history = found[3]
     for path in tmp_path.glob("*.keras"):
         model = keras.models.load_model(path, safe_mode=True)

@@ -138,16 +138,20 @@ def hash_files(paths):
 
 
 def _hash_some(paths):
-    return [_hash_file(path) for path in paths]
+    """(hash, None) or (None, why there is none) of each file; `hashlib.file_digest` makes a buffer for every file."""
+    buffer = memoryview(bytearray(2**18))
+    return [_hash_file(path, buffer) for path in paths]
 
 
-def _hash_file(path):
-    """(hash, None) or (None, why there is none)."""
+def _hash_file(path, buffer):
+    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest(), None
+        with open(path, "rb", buffering=0) as file:
+            while n := file.readinto(buffer):
+                digest.update(buffer[:n])
     except OSError as error:
         return None, f"{path}: cannot be opened ({error.strerror}). Check the path."
+    return digest.hexdigest(), None
 
 
 def _row_key(row, content):

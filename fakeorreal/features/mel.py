@@ -47,9 +47,12 @@ def magnitudes(y, n_fft, hop_length):
     frames = np.lib.stride_tricks.as_strided(padded, shape, (hop_length * step, step), writeable=False)
     out = np.empty((len(frames), 1 + margin), np.float32)
     step = max(BLOCK // n_fft, 1)
+    windowed, spectrum = np.empty((step, n_fft)), np.empty((step, 1 + margin), complex)
     for k in range(0, len(frames), step):
-        spectrum = np.fft.rfft(frames[k : k + step] * _window(n_fft))
-        np.abs(spectrum.astype(np.complex64), out=out[k : k + step])
+        n = len(frames[k : k + step])
+        np.multiply(frames[k : k + n], _window(n_fft), out=windowed[:n])
+        np.fft.rfft(windowed[:n], out=spectrum[:n])
+        np.abs(spectrum[:n].astype(np.complex64), out=out[k : k + n])
     return out
 
 
