@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 SHAPE = (128, 128, 1)
+FILTERS = (32, 64, 128, 128)
 BATCH, RATE = 32, 5e-4
 HELD_OUT = 100
 FULL = {"rounds": 5, "clips": 640}
@@ -59,8 +60,6 @@ def keras_fit(x, labels, held_out):
     import keras
     from keras import layers
 
-    from fakeorreal.networks.custom_cnn import FILTERS
-
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 40, offset=1)])
     for k, filters in enumerate(FILTERS):
@@ -99,20 +98,19 @@ def pytorch(x, labels, held_out, bfloat16):
     import torch
     from torch import nn
 
-    from fakeorreal.networks.custom_cnn import FILTERS
-
     torch.manual_seed(0)
     layers, channels = [], 1
     for k, filters in enumerate(FILTERS):
         layers += [nn.Conv2d(channels, filters, 3, 1 if k else 2, 1), nn.ReLU(), nn.MaxPool2d(2)]
         channels = filters
     layers += [nn.Flatten(), nn.LazyLinear(512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 1)]
-    network = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    network = nn.Sequential(*layers)
 
     def tensor(y):
         return torch.from_numpy(np.moveaxis(np.asarray(y), 3, 1) / 40 + 1).to(memory_format=torch.channels_last)
 
-    network(tensor(x[:1]))
+    network(tensor(x[:1]))  # gives the lazy layer its shape
+    network.to(memory_format=torch.channels_last)
     data = torch.utils.data.TensorDataset(tensor(x), torch.from_numpy(labels[:, None].astype("float32")))
     loader = torch.utils.data.DataLoader(data, BATCH, shuffle=True)
     optimiser, loss = torch.optim.Adam(network.parameters(), RATE), nn.BCEWithLogitsLoss()

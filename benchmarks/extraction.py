@@ -5,8 +5,8 @@ they can be read and keeps what it needs to go on after an interruption. Both ha
 """
 
 import argparse
+import itertools
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -81,10 +81,12 @@ def rows(front_end, compute, corpus, folder, rounds):
     from fakeorreal.features import extract
     from fakeorreal.features.mel import HOP, N_FFT
 
+    numbers = itertools.count()
+
     def fresh(name):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir()
-        return folder / name
+        place = folder / f"{type(front_end).__name__}-{name}{next(numbers)}"
+        place.mkdir()
+        return place
 
     frames = np.random.default_rng(0).standard_normal((1 + SECONDS * SR // HOP, N_FFT))
     ours = f"extract, {type(front_end).__name__}, 2 processes"
@@ -97,8 +99,10 @@ def rows(front_end, compute, corpus, folder, rounds):
     plain_loop(few, compute, fresh("loop"))  # compiles what librosa compiles
     extract(few, front_end, fresh("cache"), n_jobs=2, progress=False)  # starts the processes
     taken = take_turns(functions, rounds)
-    found = extract(corpus, front_end, folder / "cache", n_jobs=2, progress=False).rows(np.arange(len(corpus)))
-    theirs = np.stack([np.load(folder / "loop" / f"{k}.npy") for k in range(len(corpus))])
+    found = extract(corpus, front_end, fresh("cache"), n_jobs=2, progress=False).rows(np.arange(len(corpus)))
+    expected = fresh("loop")
+    plain_loop(corpus, compute, expected)
+    theirs = np.stack([np.load(expected / f"{k}.npy") for k in range(len(corpus))])
     worst = np.abs(found - theirs).max()
     print(f"{ours}: at most {worst:.2g} from librosa")
     if worst > 1e-4:
