@@ -5,6 +5,7 @@ is the connection to them.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -48,6 +49,7 @@ def extract_on(where, n, corpus, folder):
     from fakeorreal.features import LogMel, extract
     from fakeorreal.scale_out import on_cluster
 
+    os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)  # which a cluster of this process leaves behind
     start = time.perf_counter()
     if where == LOCAL:
         features = extract(corpus, LogMel(), folder, n_jobs=n, progress=False)

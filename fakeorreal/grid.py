@@ -18,7 +18,7 @@ from fakeorreal.corpora import load_corpus, load_wavefake
 from fakeorreal.corpora.corpus import REAL
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.files import write_atomically
-from fakeorreal.scale_out import is_spread
+from fakeorreal.scale_out import is_spread, keep_memory
 from fakeorreal.systems import System, get_system
 
 SCORES = ["eer", "auc"]
@@ -166,6 +166,7 @@ def ranking(table):
 
 def _run(system, settings, fitted_on, validation, seed, **options):
     """The rows of one run."""
+    keep_memory()
     folder = experiments.run_folder(system, fitted_on, [validation], seed=seed, **options)
     rows = []
     for epochs, scores in experiments.read_scores(folder).groupby("epochs", dropna=False):

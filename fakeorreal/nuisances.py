@@ -21,6 +21,7 @@ from tqdm import tqdm
 from fakeorreal.audio import DECODING_ERRORS, to_mono
 from fakeorreal.channels import frame_level
 from fakeorreal.errors import FakeOrRealError
+from fakeorreal.scale_out import keep_memory
 from fakeorreal.streams import OPENED, open_stream
 
 LONGEST = 120.0  # seconds
@@ -104,6 +105,7 @@ def measure(corpus, *, n_jobs=-1, progress=True):
     """
 
     def one(row):
+        keep_memory()
         key = {name: getattr(row, name) for name in KEYS}
         try:
             return key | measure_stretch(row.path, start=row.start, end=row.end)

@@ -5,8 +5,10 @@ folders under the same names. A worker that is lost has its work done again by a
 """
 
 import contextlib
+import ctypes
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import joblib
@@ -21,6 +23,7 @@ ROWS = 2**20
 """Rows that one worker holds in `fit_trees`. Fewer are trained on one worker, to the trees of a single machine."""
 
 _LOOKED_FOR = 100  # files of a corpus that every worker is asked for
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _clients = []  # of the clusters in use, the innermost last
 
 
@@ -70,6 +73,18 @@ def on_cluster(address, *, reads=(), writes=()):
 def single_threaded():
     """Context for joblib: the workers of the cluster in use, else processes of this machine with one thread each."""
     return contextlib.nullcontext() if _clients else joblib.parallel_config("loky", inner_max_num_threads=1)
+
+
+@lru_cache(maxsize=1)
+def keep_memory():
+    """Undo what Dask asks of its workers, to hand every array back to the system at once; called where they compute.
+
+    The arrays of a clip would come back page by page, which takes longer than the clip does.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None  # the C library of Linux
+    if "MALLOC_TRIM_THRESHOLD_" in os.environ and mallopt:
+        mallopt(_M_MMAP_THRESHOLD, 2**25)
+        mallopt(_M_TRIM_THRESHOLD, 2**26)
 
 
 def is_spread(system):

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+import platform
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -191,6 +193,32 @@ def test_boosted_trees_are_those_of_one_machine_on_one_worker_and_as_good_on_two
 
 
 # What cannot be used
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of the memory of the GNU C library")
+@pytest.mark.parametrize("kept", [False, True])
+def test_workers_of_dask_keep_the_memory_of_a_clip_for_the_next(kept):
+    """Pages that are handed back have to be asked for again at the next clip, each with a fault."""
+    code = """
+import resource, sys
+import numpy as np
+from fakeorreal.features import LogMel
+from fakeorreal.scale_out import keep_memory
+if sys.argv[1] == "True":
+    keep_memory()
+y, front_end = np.random.default_rng(0).standard_normal(32000).astype("float32"), LogMel()
+for _ in range(10):
+    front_end(y)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    front_end(y)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
+"""
+    as_of_dask = os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536", "OPENBLAS_NUM_THREADS": "1"}
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(kept)], env=as_of_dask, capture_output=True, text=True, check=True
+    )
+    assert float(said.stdout) < 20 if kept else float(said.stdout) > 200
 
 
 def test_nobody_answers(monkeypatch, capsys, for_tree):

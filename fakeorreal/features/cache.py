@@ -19,7 +19,7 @@ from tqdm import tqdm
 from fakeorreal import audio
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.files import drafted, make_folder, naming, write_atomically
-from fakeorreal.scale_out import single_threaded
+from fakeorreal.scale_out import keep_memory, single_threaded
 
 BLOCK_ROWS = 256
 BLOCK_BYTES = 2**26  # what a worker holds at a time
@@ -192,6 +192,7 @@ def _compute(missing, front_end, folder, n_jobs, progress):
 
 def _compute_block(block, front_end, folder):
     """Compute and write one block. Returns the number of rows seen and key → reason of those that failed."""
+    keep_memory()
     features = np.empty((len(block), *front_end.shape), np.float32)
     keys, reasons = [], {}
     for key, row in block:
