@@ -162,14 +162,14 @@ class Rows:
 
 
 def estimate(measured):
-    """Hours for whole corpora, and the size from which on a cluster is faster than two processes of one machine.
+    """Minutes for whole corpora, and the size from which on a cluster is faster than two processes of one machine.
 
     Args:
         measured: table of `measure_extraction`.
 
     Returns:
-        DataFrame: ``workers``, hours for each of ``CORPORA`` (start included), and ``pays_from`` (clips); a worker is
-        taken to be as fast as one of two on this machine, however many there are.
+        DataFrame: ``plan``, minutes for each of ``CORPORA`` (start included), and ``pays_from`` (clips, NaN for never);
+        a worker is taken to be as fast as one of two on this machine, however many there are.
     """
     import numpy as np
     import pandas as pd
@@ -180,10 +180,10 @@ def estimate(measured):
     plans += [(f"{n} workers", there["start"], there["per_clip"] * 2 / n) for n in WORKERS]
     rows = []
     for plan, start, per_clip in plans:
-        hours = {name: (start + n * per_clip / 1000) / 3600 for name, n in CORPORA.items()}
+        minutes = {f"{name} (min)": (start + n * per_clip / 1000) / 60 for name, n in CORPORA.items()}
         gain = (here["per_clip"] - per_clip) / 1000
-        pays = (start - here["start"]) / gain if gain > 0 else np.nan
-        rows.append({"plan": plan, **hours, "pays_from": max(0.0, pays)})
+        pays = max(0.0, (start - here["start"]) / gain) if gain > 0 else np.nan
+        rows.append({"plan": plan, **minutes, "pays_from": pays})
     return pd.DataFrame(rows)
 
 
@@ -218,9 +218,9 @@ def main():
     )
     save_table(trees, "scale_out_trees", options.out, caption + f"that of this machine. Machine: {named}.")
     caption = (
-        "An estimate: hours to extract log-mel features, and the number of clips from which on the plan is faster "
+        "An estimate: minutes to extract log-mel features, and the number of clips from which on the plan is faster "
     )
-    caption += "than two processes of one machine. Start and seconds per clip are those of `scale_out`; workers are "
+    caption += "than two processes of one machine (–: never). Start and seconds per clip are those of `scale_out`; workers are "
     caption += "taken to be as fast as those measured, and the file system to keep up with all of them. "
     save_table(plans, "scale_out_estimate", options.out, caption + f"Machine: {named}.")
 
