@@ -217,9 +217,11 @@ def main():
         f"300 boosted trees on {size['rows'] // 2:,} rows of 40 features. Difference: the largest of a logit from "
     )
     save_table(trees, "scale_out_trees", options.out, caption + f"that of this machine. Machine: {named}.")
-    caption = "An estimate: minutes to extract log-mel features, and the number of clips from which on the plan is faster "
-    caption += "than two processes of one machine (–: never). Start and seconds per clip are those of `scale_out`; workers "
-    caption += "are taken to be as fast as those measured, and the file system to keep up with all of them. "
+    caption = (
+        "An estimate: minutes to extract log-mel features, and the number of clips from which on the plan is faster "
+        "than two processes of one machine (–: never). Start and seconds per clip are those of `scale_out`; workers "
+        "are taken to be as fast as those measured, and the file system to keep up with all of them. "
+    )
     save_table(plans, "scale_out_estimate", options.out, caption + f"Machine: {named}.")
 
 
