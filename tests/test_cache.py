@@ -4,13 +4,14 @@ import sys
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 
 from fakeorreal import audio
 from fakeorreal.corpora.corpus import make_corpus
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features import LogMel, extract
+from fakeorreal.features import LogMel, cache, extract
 
 SR = 16000
 
@@ -210,3 +211,11 @@ def test_progress_goes_to_standard_error(capsys, corpus, tmp_path, probe):
     assert "Probe" in err and "12/12" in err
     extract(corpus, LogMel(), tmp_path, n_jobs=1, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_the_digest_of_many_rows_is_that_of_all_at_once():
+    for n in (1, 4096, 9000):
+        end = np.where(np.arange(n) % 3, np.nan, np.arange(n) / 7)
+        rows = pd.DataFrame({"clip": [f'c{k} "é"' for k in range(n)], "label": np.arange(n) % 2, "end": end})
+        keys = [f"{k:064x}" for k in range(n)]
+        assert cache._digest_of_rows(keys, rows) == cache._digest([keys, rows.astype(str).to_numpy().tolist()])

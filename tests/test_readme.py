@@ -113,6 +113,30 @@ def test_numbers_are_those_of_damage_and_trust():
     assert f"{meanings['differ']} of {meanings.sum()} pairs differ, {meanings['open']} are open" in README
 
 
+def test_numbers_are_those_of_speed():
+    times = committed("benchmarks").set_index("what")["times"]
+    packets = sorted(times[f"log wavelet packets, {name}"] for name in ("haar", "sym5", "coif4"))
+    cnn, torch = (
+        committed("custom_cnn_speed").set_index("computed by").loc[name]
+        for name in ("fit_network, bfloat16", "PyTorch, bfloat16")
+    )
+    loop = "a plain loop of librosa"
+    for cell in (
+        f"log-mel spectrograms on disk, 2 processes | {loop} | {times['extract, LogMel, 2 processes']:.1f}",
+        f"hand-crafted vectors on disk, 2 processes | {loop} | {times['extract, Handcrafted, 2 processes']:.1f}",
+        f"| `pywt.WaveletPacket` | {packets[0]:.1f} to {packets[-1]:.1f}",
+        f"in float32 | {cnn['times as fast']:.1f}; of processor time {cnn['times less processor time']:.1f}",
+        f"| PyTorch in bfloat16 | {cnn['clips per second'] / torch['clips per second']:.2f}",
+        f"| `librosa.load` and Keras | {times['folder of 200 WAV files of 10 s']:.1f}",
+    ):
+        assert f"{cell} |" in README
+    memory = committed("memory").set_index(["what", "clips"])["peak memory (MB)"]
+    few, many = (f"{memory['extract', clips]:.0f} MB" for clips in (1000, 100_000))
+    assert f"takes {few} of memory for 1,000 clips and\n{many} for 100,000" in README
+    half = committed("half_precision").query("dataset == 'all' and measure == 'eer'").iloc[0]
+    assert f"by {half.change:.1f} points\n[{half.change_low:.1f}, {half.change_high:.1f}]" in README
+
+
 def test_trivial_measures_do_not_tell_real_from_fake():
     shortcuts = committed("shortcuts").set_index("measure")
     assert (shortcuts.loc["all together"] <= SHORTCUT_LIMIT).all()

@@ -23,6 +23,7 @@ from fakeorreal.scale_out import keep_memory, single_threaded
 
 BLOCK_ROWS = 256
 BLOCK_BYTES = 2**26  # what a worker holds at a time
+_ROWS_AT_ONCE = 4096  # of a corpus, written out for its digest
 _NPY = b"\x93NUMPY\x01\x00"
 BLOCKS_PER_JOB = 4  # so that a small corpus still keeps every core busy to the end
 
@@ -119,12 +120,22 @@ def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
         failed.reset_index(drop=True),
         tuple(front_end.shape),
         [places[key] for key in keys],
-        _digest([keys, rows.drop(columns="path").astype(str).to_numpy().tolist()]),
+        _digest_of_rows(keys, rows.drop(columns="path")),
     )
 
 
 def _digest(value):
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of_rows(keys, rows):
+    """``_digest([keys, rows as lists of text])``, without a large corpus written out in memory."""
+    digest = hashlib.sha256(b"[" + json.dumps(keys).encode() + b", [")
+    for k in range(0, len(rows), _ROWS_AT_ONCE):
+        text = json.dumps(rows[k : k + _ROWS_AT_ONCE].astype(str).to_numpy().tolist())
+        digest.update((", " if k else "").encode() + text[1:-1].encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
 
 
 def hash_files(paths):
