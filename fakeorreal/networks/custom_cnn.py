@@ -58,7 +58,8 @@ def custom_cnn(shape=(128, 63, 1)):
     x = layers.Rescaling(1 / 40, offset=1)(inputs)  # [-80, 0] dB to [-1, 1]
     for k, filters in enumerate(FILTERS):
         x = layers.Conv2D(filters, 3, strides=1 if k else 2, padding="same")(x)
-        x = layers.ReLU()(layers.MaxPooling2D(2)(x))  # the same as before the pooling, on a quarter of the places
+        x = layers.MaxPooling2D(2)(x)
+        x = layers.ReLU(name=f"relu_{k + 1}")(x)  # the same as before the pooling, on a quarter of the places
     return keras.Model(inputs, _head(x), name="custom_cnn")
 
 
