@@ -149,7 +149,8 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake
     }
     benchmark = pd.read_csv(home / "results" / "FoR-smoke" / "benchmark.csv")
     assert set(benchmark["system"]) == set(FOR_SYSTEMS)
-    rows = [key for p in home.glob("data/features/[A-Z]*/*.json") for key in json.loads(p.read_text())]
+    blocks = home.glob("data/features/[A-Z]*/*.json")
+    rows = [(block.parent.name, key) for block in blocks for key in json.loads(block.read_text())]
     assert rows and len(rows) == len(set(rows))  # no notebook computed what another had
     kept = written(home)
     notebooks.run_all(home / "notebooks", progress=False)
@@ -160,8 +161,7 @@ def test_all_notebooks_run_and_a_second_pass_changes_nothing(home, make_wavefake
 
 def written(home):
     """When each feature, score and network was written; those of an earlier pass are read and not computed again."""
-    folders = (home / "data" / "features", home / "data" / "runs")
-    return {p: p.stat().st_mtime_ns for folder in folders for p in folder.rglob("*") if p.is_file()}
+    return {p: p.stat().st_mtime_ns for kind in ("features/*/*", "runs/*/*/*") for p in home.glob(f"data/{kind}")}
 
 
 def first_difference(path, before):
