@@ -165,8 +165,7 @@ class Detector:
         windows = audio.windows(blocks, length=self._window, hop=self._hop, least=least)
         while batch := list(itertools.islice(windows, _BATCH)):
             features = np.stack([self._front_end(y) for *_, y in batch])
-            logits = [network.run(None, {network.get_inputs()[0].name: features})[0] for network in self._networks]
-            raw = np.mean(logits, axis=0, dtype=float)[:, 0]
+            raw = np.mean([network(features) for network in self._networks], axis=0, dtype=float)[:, 0]
             for (first, end, _), score in zip(batch, self._scale * raw + self._offset, strict=True):
                 yield first, end, float(score)
 
@@ -194,9 +193,8 @@ def load_detector(folder=None):
     if not path.is_file():
         raise FakeOrRealError(f"{folder}: holds no detector.json. Name a folder that fakeorreal.freeze has written.")
     settings, front_end = read_settings(path, check_settings)
-    return Detector(
-        settings, front_end, [load_network(folder, member, front_end.shape) for member in settings["members"]]
-    )
+    networks = [load_network(folder, member, front_end.shape, gives=(1,)) for member in settings["members"]]
+    return Detector(settings, front_end, networks)
 
 
 def check_settings(settings):

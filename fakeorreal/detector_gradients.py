@@ -6,8 +6,10 @@ which judging does without: where it or the networks are missing, the reason is 
 """
 
 import json
+import math
 import os
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,8 @@ _BATCH = 8  # rows at a time: those of a fine spectrogram take a gigabyte
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}  # the latter has its own line to say
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 _MOST_BYTES = 2**28  # of a Keras file, unpacked
+_MOST_WEIGHTS = _MOST_BYTES // 4
+_MOST_VALUES = 2**24  # that the layers of a network give for one row: half a gigabyte for `_BATCH` rows
 _SAME = 1e-2  # by which the score of Keras may differ from that of ONNX
 
 
@@ -115,7 +119,42 @@ def _network(path):
         sizes = {member.filename: member.file_size for member in archive.infolist()}
     if set(sizes) != _MEMBERS or sum(sizes.values()) > _MOST_BYTES:
         raise ValueError("is no network, or a very large one")
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    with _few_weights():
+        network = keras.models.load_model(path, compile=False, safe_mode=True)
+    if sum(math.prod(shape[1:]) for shape in _given(network)) > _MOST_VALUES:
+        raise ValueError("gives too much")
+    return network
+
+
+@contextmanager
+def _few_weights():
+    """Let no layer make more weights than a file can hold: what its configuration states is made before it is read."""
+    import keras
+
+    usual, left = keras.Layer.add_weight, _MOST_WEIGHTS
+
+    def counted(layer, shape=None, *arguments, **named):
+        nonlocal left
+        left -= math.prod(shape or ())
+        if left < 0:
+            raise ValueError("has more weights than its file")
+        return usual(layer, shape, *arguments, **named)
+
+    keras.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.Layer.add_weight = usual
+
+
+def _given(network):
+    """Shapes of what the layers of a network give, those within others too; a place of unknown size is a TypeError."""
+    import keras
+
+    for layer in network.operations:
+        if isinstance(layer, keras.Model):
+            yield from _given(layer)
+        yield from (tensor.shape for tensor in keras.tree.flatten(layer.output))
 
 
 def _baseline(model, shape):

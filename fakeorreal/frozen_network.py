@@ -2,13 +2,62 @@
 
 import hashlib
 import json
+import os
 import textwrap
+import threading
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import build_front_end
+
+MOST_SECONDS = 10  # for one run; those of the package take a hundredth of it
+MOST_BYTES = max(2**29, 2**27 * (os.cpu_count() or 1))  # for all networks of a process; those of the package take 2**21
+
+
+class FrozenNetwork:
+    """An ONNX network, ready to run; made by `load_network`. Any number of threads may call it at a time.
+
+    Args:
+        path: its file, for errors.
+        session: ``onnxruntime.InferenceSession``.
+        gives: shape of what it gives for one row.
+    """
+
+    def __init__(self, path, session, gives):
+        self._path, self._session, self._gives = path, session, tuple(gives)
+        self._taken, self._given = (puts[0].name for puts in (session.get_inputs(), session.get_outputs()))
+
+    def __call__(self, rows):
+        """Run it on rows, float32, shape (n, ...).
+
+        Returns:
+            its first output, shape (n, *gives).
+
+        Raises:
+            FakeOrRealError: it fails, gives another shape, or takes more than ``MOST_SECONDS`` or ``MOST_BYTES``.
+        """
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = 4
+        alarm = threading.Timer(MOST_SECONDS, setattr, (options, "terminate", True))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            (found,) = self._session.run([self._given], {self._taken: rows}, options)
+        except Exception as error:  # ONNX Runtime has a class for each of its codes
+            reason = f"takes more than {MOST_SECONDS} s" if options.terminate else _shortened(error)
+            raise FakeOrRealError(f"{self._path}: cannot be run ({reason}). Freeze it again.") from error
+        finally:
+            alarm.cancel()
+        if np.shape(found) != (len(rows), *self._gives):
+            raise FakeOrRealError(
+                f"{self._path}: gives {np.shape(found)} for {len(rows)} rows, not {(len(rows), *self._gives)}. "
+                "Freeze it again."
+            )
+        return found
 
 
 def read_settings(path, check):
@@ -38,17 +87,18 @@ def read_settings(path, check):
         raise FakeOrRealError(f"{path}: is malformed: {error} Copy the folder again.") from error
 
 
-def load_network(folder, member, shape, *, threads=1):
+def load_network(folder, member, shape, gives, *, threads=1):
     """Open a frozen network.
 
     Args:
         folder: that holds it.
         member: dict with ``file``, its name, and ``sha256``, of its content.
         shape: of one row that it takes.
+        gives: shape of what it gives for one row.
         threads: of its operators, 0 for one per core.
 
     Returns:
-        ``onnxruntime.InferenceSession``.
+        FrozenNetwork.
 
     Raises:
         FakeOrRealError: the file cannot be read, is not the network that was frozen, or takes another shape.
@@ -64,17 +114,32 @@ def load_network(folder, member, shape, *, threads=1):
             f"{path}: is not the network that was frozen (SHA-256 {found[:12]}…, expected {expected[:12]}…). "
             "Copy the folder again."
         )
+    _bound_memory()
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # fatal: what else it has to say is in its exceptions
     try:
-        network = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a class for each of its codes
-        reason = textwrap.shorten(str(error), 200, placeholder=" …")
-        raise FakeOrRealError(f"{path}: is no network that can be run ({reason}). Freeze it again.") from error
-    taken = [tuple(put_in.shape[1:]) for put_in in network.get_inputs()]
+        raise FakeOrRealError(
+            f"{path}: is no network that can be run ({_shortened(error)}). Freeze it again."
+        ) from error
+    taken = [tuple(put_in.shape[1:]) for put_in in session.get_inputs()]
     if taken != [tuple(shape)]:
         raise FakeOrRealError(
             f"{path}: takes {', '.join(map(str, taken))}, but the front end gives {tuple(shape)}. Freeze it again."
         )
-    return network
+    return FrozenNetwork(path, session, gives)
+
+
+@cache
+def _bound_memory():
+    """Have all networks of this process share one pool of memory of a limited size."""
+    places, kinds = onnxruntime.OrtAllocatorType, onnxruntime.OrtMemType
+    memory = onnxruntime.OrtMemoryInfo("Cpu", places.ORT_ARENA_ALLOCATOR, 0, kinds.DEFAULT)
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({"max_mem": MOST_BYTES}))
+
+
+def _shortened(error):
+    return textwrap.shorten(str(error), 200, placeholder=" …")

@@ -149,10 +149,7 @@ class Locator:
 
     def _logits(self, y):
         """Logits of the frames of one window, shape (frames,)."""
-        x = self._front_end(y)[None]
-        frames = -(-len(y) // FRAME)
-        taken, given = self._network.get_inputs()[0].name, self._network.get_outputs()[0].name
-        return self._network.run([given], {taken: x})[0][0, :frames]
+        return self._network(self._front_end(y)[None])[0, : -(-len(y) // FRAME)]
 
 
 def load_locator(folder=None):
@@ -172,7 +169,8 @@ def load_locator(folder=None):
     if not path.is_file():
         raise FakeOrRealError(f"{folder}: holds no locator.json. Name a folder that freeze_locator has written.")
     settings, front_end = read_settings(path, check_settings)
-    network = load_network(folder, settings["member"], front_end.shape, threads=0)
+    gives = (round(front_end.seconds * SAMPLE_RATE) // FRAME,)
+    network = load_network(folder, settings["member"], front_end.shape, gives, threads=0)
     return Locator(settings, front_end, network)
 
 

@@ -16,7 +16,7 @@ import fuzz
 import numpy as np
 import pytest
 
-from fakeorreal import detector
+from fakeorreal import detector, frozen_network
 from fakeorreal.audio import read
 from fakeorreal.corpora import load_folder, prompts
 from fakeorreal.corpora.listing import read_listing
@@ -374,11 +374,11 @@ def test_paths_of_a_manifest(tmp_path, name):
 
 @pytest.fixture
 def frozen(tmp_path):
-    """Function ``(data)`` -> what `load_network` needs of a network that takes (3,), its hash being right."""
+    """Function ``(data)`` -> what `load_network` needs of a network from (3,) to (2,), its hash being right."""
 
     def make(data):
         (tmp_path / "a.onnx").write_bytes(data)
-        return tmp_path, {"file": "a.onnx", "sha256": hashlib.sha256(data).hexdigest()}, (3,)
+        return tmp_path, {"file": "a.onnx", "sha256": hashlib.sha256(data).hexdigest()}, (3,), (2,)
 
     return make
 
@@ -388,7 +388,8 @@ def onnx_network(nodes, weights=(), domains=()):
     make, number = onnx.helper, onnx.TensorProto.FLOAT
     taken = make.make_tensor_value_info("x", number, [None, 3])
     given = make.make_tensor_value_info("y", number, None)
-    graph = make.make_graph([make.make_node(*node) for node in nodes], "g", [taken], [given], weights)
+    made = [make.make_node(*node[:3], **({"body": node[3]} if node[3:] else {})) for node in nodes]
+    graph = make.make_graph(made, "g", [taken], [given], weights)
     for node in graph.node:
         node.domain = domains[0] if domains else ""
     opsets = [make.make_opsetid("", 17), *(make.make_opsetid(domain, 1) for domain in domains)]
@@ -427,16 +428,60 @@ NETWORKS = {
 def test_hostile_networks(tmp_path, frozen, monkeypatch, capfd, name):
     monkeypatch.chdir(tmp_path)
     np.ones(6, np.float32).tofile("w.bin")
-    folder, member, shape = frozen(NETWORKS[name]())
+    folder, *asked = frozen(NETWORKS[name]())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    refused(lambda path: load_network(folder, member, shape), folder / "a.onnx")
+    refused(lambda path: load_network(folder, *asked), folder / "a.onnx")
     assert 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < MOST_MEMORY / 2
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_network_that_they_are_made_of_is_run(frozen):
     network = load_network(*frozen(onnx_network(TIMES, weight(3, 2, raw=np.ones(6, "<f4").tobytes()))))
-    np.testing.assert_array_equal(network.run(None, {"x": np.ones((1, 3), np.float32)})[0], [[3, 3]])
+    np.testing.assert_array_equal(network(np.ones((1, 3), np.float32)), [[3, 3]])
+
+
+def constants(**values):
+    numpy_helper = pytest.importorskip("onnx.numpy_helper")
+    return [numpy_helper.from_array(np.array(value), name) for name, value in values.items()]
+
+
+def for_ever():
+    """A network that doubles its input 10^15 times."""
+    onnx = pytest.importorskip("onnx")
+    make, kinds = onnx.helper, onnx.TensorProto
+    signature = {"taken": [("i", kinds.INT64, []), ("go", kinds.BOOL, []), ("v", kinds.FLOAT, None)]}
+    signature["given"] = [("on", kinds.BOOL, []), ("v2", kinds.FLOAT, None)]
+    taken, given = ([make.make_tensor_value_info(*value) for value in values] for values in signature.values())
+    nodes = [make.make_node("Identity", ["go"], ["on"]), make.make_node("Add", ["v", "v"], ["v2"])]
+    return make.make_graph(nodes, "body", taken, given)
+
+
+RUNS = {
+    "two gigabytes": lambda: onnx_network(
+        [("ConstantOfShape", ["s"], ["c"]), ("ReduceSum", ["c"], ["r"]), ("Add", ["x", "r"], ["y"])],
+        constants(s=[1000, 1000, 500]),
+    ),
+    "a terabyte": lambda: onnx_network([("Expand", ["x", "s"], ["y"])], constants(s=[10**6, 10**5, 1, 3])),
+    "no end": lambda: onnx_network([("Loop", ["n", "go", "x"], ["y"], for_ever())], constants(n=10**15, go=True)),
+    "what is not there": lambda: onnx_network([("Gather", ["x", "k"], ["y"])], constants(k=[99])),
+    "another shape": lambda: onnx_network([("Identity", ["x"], ["y"])]),
+    "one row of eight": lambda: onnx_network(
+        [("MatMul", ["x", "w"], ["m"]), ("ReduceMean", ["m"], ["y"])], weight(3, 2, raw=bytes(24))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_networks_that_cannot_be_run(frozen, monkeypatch, capfd, name):
+    monkeypatch.setattr(frozen_network, "MOST_SECONDS", 1)
+    folder, *asked = frozen(RUNS[name]())
+    network = load_network(folder, *asked)
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    message = refused(lambda path: network(np.ones((8, 3), np.float32)), folder / "a.onnx")
+    assert ("takes more than 1 s" in message) == (name == "no end")
+    assert 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < MOST_MEMORY
+    assert time.process_time() - start < 10
+    assert capfd.readouterr() == ("", "")
 
 
 SETTINGS = {

@@ -1,6 +1,8 @@
 """Gradients of frozen detectors: of linear networks they are weight times distance; the rest is where they land."""
 
 import io
+import json
+import resource
 import shutil
 import sys
 import zipfile
@@ -206,6 +208,41 @@ def test_a_hostile_network_is_not_built(copied, make_speech, monkeypatch, name):
     assert asked(copied, [make_speech(1.0, SR)])
     rewritten(copied / "linear-1.keras", HOSTILE[name])
     monkeypatch.setattr("keras.models.load_model", lambda *a, **b: pytest.fail("built"))
+    assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
+
+
+def states(**changes):
+    """Changes of the configuration of the dense layer, in ``config.json``."""
+
+    def change(members):
+        config = json.loads(members["config.json"])
+        (dense,) = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense"]
+        dense["config"] |= changes
+        return members | {"config.json": json.dumps(config).encode()}
+
+    return change
+
+
+def enlarged(path):
+    """A network that makes a terabyte of a spectrogram, a model within a model."""
+    inputs = keras.Input(STFT.shape)
+    large = keras.Model(inputs, layers.GlobalAveragePooling2D()(layers.UpSampling2D(2**14)(inputs)))
+    keras.Model(inputs, layers.Dense(1)(large(inputs))).save(path)
+
+
+@pytest.mark.parametrize("units", [2**20, 2**40, 2**80])
+def test_weights_that_are_not_in_the_file_are_not_made(copied, make_speech, units):
+    rewritten(copied / "linear-1.keras", states(units=1))  # what is rewritten is read
+    assert asked(copied, [make_speech(1.0, SR)])
+    rewritten(copied / "linear-1.keras", states(units=units))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # kB
+    assert keras.Layer.add_weight.__name__ == "add_weight"
+
+
+def test_a_network_that_gives_a_terabyte_is_not_run(copied, make_speech):
+    enlarged(copied / "linear-1.keras")
     assert reason(copied, [make_speech(1.0, SR)]) == "The Keras networks of the detector cannot be read."
 
 
