@@ -100,12 +100,11 @@ def extract(corpus, front_end, folder, *, n_jobs=-1, progress=True):
 
     rows = corpus.reset_index(drop=True)
     contents, reasons = hash_files(rows["path"].unique())
-    keys = [_row_key(row, contents[row.path]) if row.path in contents else row.path for row in rows.itertuples()]
-    places = _stored(folder)
-    missing = {}
-    for key, row in zip(keys, rows.itertuples(), strict=True):
-        if key not in places and key not in reasons:
-            missing.setdefault(key, (row.path, row.start, row.end, row.channel, row.clip))
+    places, keys, missing = _stored(folder), [], {}
+    for row in rows[["path", "start", "end", "channel", "clip"]].itertuples(index=False):
+        keys.append(_row_key(row, contents[row.path]) if row.path in contents else row.path)
+        if keys[-1] not in places and keys[-1] not in reasons:
+            missing.setdefault(keys[-1], tuple(row))
     reasons |= _compute(missing, front_end, folder, n_jobs, progress)
     places = _stored(folder)
 
