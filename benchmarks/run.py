@@ -80,7 +80,7 @@ BENCHMARKS = {
     "extraction": (extraction, "extraction_speed"),
     "wavelet_packets": (wavelet_packets, "wavelet_packets_speed"),
     "custom_cnn": (custom_cnn, "custom_cnn_speed"),
-    "half_precision": (None, "half_precision"),
+    "fast_training": (None, "fast_training"),
     "generator_networks": (generator_networks, "generator_networks_speed"),
     "start_up": (start_up, "start_up_speed"),
     "memory": (memory, "memory"),

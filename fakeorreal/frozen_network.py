@@ -5,6 +5,7 @@ import json
 import os
 import textwrap
 import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import onnxruntime
 from fakeorreal.errors import FakeOrRealError
 from fakeorreal.features import build_front_end
 
-MOST_SECONDS = 10  # for one run; those of the package take a hundredth of it
-MOST_BYTES = max(2**29, 2**27 * (os.cpu_count() or 1))  # for all networks of a process; those of the package take 2**21
+MOST_SECONDS = 10  # for one run; one of the package's takes a hundredth of it
+MOST_BYTES = max(2**29, 2**27 * (os.cpu_count() or 1))  # for all networks of a process; the package's take some 2**21
+
+_ends = {}  # options of runs on the way → when each must have ended
 
 
 class FrozenNetwork:
@@ -42,16 +45,15 @@ class FrozenNetwork:
         """
         options = onnxruntime.RunOptions()
         options.log_severity_level = 4
-        alarm = threading.Timer(MOST_SECONDS, setattr, (options, "terminate", True))
-        alarm.daemon = True
-        alarm.start()
+        _start_watch()
+        _ends[options] = time.monotonic() + MOST_SECONDS
         try:
             (found,) = self._session.run([self._given], {self._taken: rows}, options)
         except Exception as error:  # ONNX Runtime has a class for each of its codes
             reason = f"takes more than {MOST_SECONDS} s" if options.terminate else _shortened(error)
             raise FakeOrRealError(f"{self._path}: cannot be run ({reason}). Freeze it again.") from error
         finally:
-            alarm.cancel()
+            del _ends[options]
         if np.shape(found) != (len(rows), *self._gives):
             raise FakeOrRealError(
                 f"{self._path}: gives {np.shape(found)} for {len(rows)} rows, not {(len(rows), *self._gives)}. "
@@ -139,6 +141,20 @@ def _bound_memory():
     places, kinds = onnxruntime.OrtAllocatorType, onnxruntime.OrtMemType
     memory = onnxruntime.OrtMemoryInfo("Cpu", places.ORT_ARENA_ALLOCATOR, 0, kinds.DEFAULT)
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({"max_mem": MOST_BYTES}))
+
+
+@cache
+def _start_watch():
+    """One thread for all runs: to start one for each would take as long as a run."""
+    threading.Thread(target=_watch, daemon=True).start()
+
+
+def _watch():
+    while True:
+        time.sleep(MOST_SECONDS / 10)
+        for options, end in _ends.copy().items():
+            if time.monotonic() > end:
+                options.terminate = True
 
 
 def _shortened(error):

@@ -125,15 +125,15 @@ def test_numbers_are_those_of_speed():
         f"log-mel spectrograms on disk, 2 processes | {loop} | {times['extract, LogMel, 2 processes']:.1f}",
         f"hand-crafted vectors on disk, 2 processes | {loop} | {times['extract, Handcrafted, 2 processes']:.1f}",
         f"| `pywt.WaveletPacket` | {packets[0]:.1f} to {packets[-1]:.1f}",
-        f"in float32 | {cnn['times as fast']:.1f}; of processor time {cnn['times less processor time']:.1f}",
-        f"| PyTorch in bfloat16 | {cnn['clips per second'] / torch['clips per second']:.2f}",
+        f"batches of 32 | {cnn['times as fast']:.1f}; of processor time {cnn['times less processor time']:.1f}",
+        f"| PyTorch in bfloat16, batches of 32 | {cnn['clips per second'] / torch['clips per second']:.2f}",
         f"| `librosa.load` and Keras | {times['folder of 200 WAV files of 10 s']:.1f}",
     ):
         assert f"{cell} |" in README
     memory = committed("memory").set_index(["what", "clips"])["peak memory (MB)"]
     few, many = (f"{memory['extract', clips]:.0f} MB" for clips in (1000, 100_000))
     assert f"takes {few} of memory for 1,000 clips and\n{many} for 100,000" in README
-    half = committed("half_precision").query("dataset == 'all' and measure == 'eer'").iloc[0]
+    half = committed("fast_training").query("dataset == 'all' and measure == 'eer'").iloc[0]
     assert f"by {half.change:.1f} points\n[{half.change_low:.1f}, {half.change_high:.1f}]" in README
 
 
