@@ -9,7 +9,7 @@ import numpy as np
 
 from fakeorreal.audio import SAMPLE_RATE
 from fakeorreal.errors import FakeOrRealError
-from fakeorreal.features.mel import HOP, N_FFT, N_MELS, magnitudes, mel_filters
+from fakeorreal.features.mel import HOP, N_FFT, N_MELS, magnitudes, mel_bands
 from fakeorreal.features.waveform import prepare
 
 VERSION = 1
@@ -65,7 +65,7 @@ class Handcrafted:
     def __call__(self, y):
         y = prepare(y, sr=self.sr, seconds=self.seconds)
         magnitude = magnitudes(y, N_FFT, HOP)
-        mel = librosa.power_to_db(mel_filters(self.sr, N_FFT, N_MELS) @ (magnitude**2).T)
+        mel = librosa.power_to_db(mel_bands(magnitude, sr=self.sr, n_fft=N_FFT, n_mels=N_MELS))
         mfcc = librosa.feature.mfcc(S=mel, n_mfcc=self.n_mfcc)
         rows = np.concatenate(
             [
