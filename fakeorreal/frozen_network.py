@@ -103,7 +103,8 @@ def load_network(folder, member, shape, gives, *, threads=1):
         FrozenNetwork.
 
     Raises:
-        FakeOrRealError: the file cannot be read, is not the network that was frozen, or takes another shape.
+        FakeOrRealError: the file cannot be read, is not the network that was frozen, takes another shape or gives
+            nothing.
     """
     path = Path(folder, member["file"])
     try:
@@ -132,6 +133,8 @@ def load_network(folder, member, shape, gives, *, threads=1):
         raise FakeOrRealError(
             f"{path}: takes {', '.join(map(str, taken))}, but the front end gives {tuple(shape)}. Freeze it again."
         )
+    if not session.get_outputs():
+        raise FakeOrRealError(f"{path}: gives nothing. Freeze it again.")
     return FrozenNetwork(path, session, gives)
 
 

@@ -50,6 +50,15 @@ def weight(*dims, raw=b"", **elsewhere):
 
 
 TIMES = [("MatMul", ["x", "w"], ["y"])]
+
+
+def without_output():
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(onnx_network(TIMES, weight(3, 2, raw=bytes(24))))
+    del model.graph.output[:]
+    return model.SerializeToString()
+
+
 NETWORKS = {
     "garbage": lambda: b"garbage",
     "nothing": lambda: b"",
@@ -64,6 +73,7 @@ NETWORKS = {
     "weights of too many": lambda: onnx_network(TIMES, weight(2**62, 2**62, raw=bytes(24))),
     "weights of less than nothing": lambda: onnx_network(TIMES, weight(-1, 4, raw=bytes(24))),
     "an unknown operator": lambda: onnx_network([("Evil", ["x"], ["y"])], domains=["evil"]),
+    "no output": without_output,
     "Python": lambda: onnx_network([("PyOp", ["x"], ["y"])], domains=["com.microsoft"]),
 }
 
